@@ -1,0 +1,1 @@
+"""The deployables of Tidegate, one folder each, and the runtime they share."""

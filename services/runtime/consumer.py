@@ -1,0 +1,99 @@
+"""Reads batches from Kafka as plain records, with partitions, headers and lag."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from services.runtime.errors import NeighbourUnavailableError, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as read."""
+
+    position: Position
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, str]
+
+
+class BatchConsumer:
+    """A member of a consumer group that commits only what it is told to. Read-committed; not thread safe."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        *,
+        group: str,
+        topics: Sequence[str],
+        on_revoked: Callable[[list[TopicPartition]], None] | None = None,
+    ) -> None:
+        self._consumer = Consumer(
+            {
+                **config,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "partition.assignment.strategy": "cooperative-sticky",
+                "fetch.wait.max.ms": 20,
+            }
+        )
+        options = {} if on_revoked is None else {"on_revoke": lambda _, partitions: on_revoked(partitions)}
+        self._consumer.subscribe(list(topics), **options)
+
+    def read(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """Up to that many records, or what has come by the timeout; keep it at 5-20 ms under load."""
+        try:
+            messages = self._consumer.consume(max_records, timeout_seconds)
+        except KafkaException as error:
+            raise NeighbourUnavailableError("Kafka", error.args[0].name()) from error
+        return [_record(message) for message in messages if not _is_transient(message)]
+
+    def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commit, for each partition, the offset of the next record to read; returns when the broker has it."""
+        if not next_offsets:
+            return
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in next_offsets.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise NeighbourUnavailableError("Kafka", error.args[0].name()) from error
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records between this member's position and the end of each of its partitions, as last fetched."""
+        lags = {}
+        for at in self._consumer.position(self._consumer.assignment()):
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(at.topic, at.partition), cached=True)
+            if at.offset >= 0 and high >= 0:
+                lags[at.topic, at.partition] = max(0, high - at.offset)
+        return lags
+
+    @property
+    def client(self) -> Consumer:
+        """The librdkafka consumer itself, for transactions, seeks and pauses."""
+        return self._consumer
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+
+def _is_transient(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return False
+    if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise NeighbourUnavailableError("Kafka", error.name())
+    return True
+
+
+def _record(message: Message) -> Record:
+    # The library types headers as list or dict and positions as optional; a consumed message has a list and all three.
+    pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    headers = {name: value.decode("utf-8", "replace") for name, value in pairs if value is not None}
+    position = Position(str(message.topic()), cast("int", message.partition()), cast("int", message.offset()))
+    return Record(position, cast("bytes | None", message.key()), cast("bytes | None", message.value()), headers)

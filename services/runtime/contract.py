@@ -1,0 +1,60 @@
+"""Enforces the rules stated in the contracts: the one caller of protovalidate."""
+
+from collections.abc import Sequence
+
+import protovalidate
+from google.protobuf.message import Message
+
+from services.runtime.errors import BrokenRule, ContractViolationError
+
+_validator = protovalidate.Validator()
+
+
+def broken_rules(message: Message) -> tuple[BrokenRule, ...]:
+    """Every rule that the message breaks, in the contract's order; empty for a valid message."""
+    found = _validator.collect_violations(message)
+    return tuple(_broken_rule(violation.proto, violation.field_value) for violation in found)
+
+
+def check(message: Message) -> None:
+    """Raise ContractViolationError when the message breaks a rule."""
+    if broken := broken_rules(message):
+        raise ContractViolationError(message.DESCRIPTOR.full_name, broken)
+
+
+def redact(value: object) -> str:
+    """A value's type and size, and nothing of its content."""
+    match value:
+        case None:
+            return "absent"
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str() | bytes():
+            return f"{type(value).__name__}({len(value)})"
+        case Sequence():
+            return f"list({len(value)})"
+        case _:
+            return "object"
+
+
+def _broken_rule(proto: protovalidate.ViolationPb, value: object) -> BrokenRule:
+    return BrokenRule(
+        rule_id=proto.rule_id or "rule",
+        field_path=_path(proto.field),
+        message=proto.message or f"breaks rule {proto.rule_id}",
+        redacted_value=redact(value),
+    )
+
+
+def _path(path: protovalidate.FieldPathPb | None) -> str:
+    if path is None:
+        return ""
+    return ".".join(element.field_name + _subscript(element) for element in path.elements)
+
+
+def _subscript(element: protovalidate.FieldPathElementPb) -> str:
+    subscript = element.subscript
+    # Only a list index is shown: a map's key is content.
+    return f"[{subscript.value}]" if subscript is not None and subscript.field == "index" else ""
