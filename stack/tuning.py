@@ -1,0 +1,89 @@
+"""The engines' settings that matter, in one place: durability, retention, memory. compose.yaml agrees with it (a test)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+# One broker is its own controller. A kill -9 of it loses nothing that was acknowledged (the page cache outlives the process);
+# after a power cut up to one second may be missing, which is why production runs three brokers with min.insync.replicas=2.
+KAFKA: Mapping[str, str] = MappingProxyType(
+    {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.listener.names": "CONTROLLER",
+        "auto.create.topics.enable": "false",  # a topic is data in proto/topics, never an accident
+        "default.replication.factor": "1",
+        "min.insync.replicas": "1",
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "offsets.topic.num.partitions": "8",  # 50 each by default: a hundred folders and their mapped indexes for nothing
+        "transaction.state.log.num.partitions": "8",
+        "share.coordinator.state.topic.num.partitions": "1",
+        "unclean.leader.election.enable": "false",
+        "log.flush.interval.ms": "1000",
+        "log.retention.hours": "168",  # topics state their own; this is for what does not
+        "log.segment.bytes": str(64 << 20),
+        "log.index.size.max.bytes": str(1 << 20),
+        "log.cleaner.dedupe.buffer.size": str(8 << 20),  # 128 MiB of heap by default
+        "message.max.bytes": str(4 << 20),  # a body of 1 MiB, kept beside its decoded form
+        "replica.fetch.max.bytes": str(4 << 20),
+        "group.initial.rebalance.delay.ms": "0",
+        # Readers of committed messages wait for the transaction of a killed normalizer: look for such ones every two seconds.
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "2000",
+        "controlled.shutdown.enable": "true",
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        "background.threads": "2",
+    }
+)
+
+POSTGRESQL: Mapping[str, str] = MappingProxyType(
+    {
+        "fsync": "on",
+        "full_page_writes": "on",
+        "synchronous_commit": "on",  # a commit that was answered is on disk
+        "password_encryption": "scram-sha-256",
+        "shared_buffers": "64MB",
+        "max_connections": "100",
+        "max_wal_size": "512MB",
+        "log_min_messages": "warning",
+        "log_timezone": "UTC",
+        "timezone": "UTC",
+        "jit": "off",  # compiling costs more than it saves on queries of a few rows
+    }
+)
+
+# WAL with synchronous=FULL: a workflow start that was answered is on disk. One task queue partition halves p99 on one node.
+TEMPORAL_SQLITE: Mapping[str, str] = MappingProxyType({"journal_mode": "WAL", "synchronous": "2"})
+TEMPORAL_DYNAMIC: Mapping[str, str] = MappingProxyType(
+    {"matching.numTaskqueueReadPartitions": "1", "matching.numTaskqueueWritePartitions": "1"}
+)
+
+APICURIO: Mapping[str, str] = MappingProxyType(
+    {
+        "APICURIO_STORAGE_KIND": "sql",
+        "APICURIO_STORAGE_SQL_KIND": "postgresql",
+        "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "2",
+        "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
+        "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "10",
+        "QUARKUS_MANAGEMENT_ENABLED": "false",
+        "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+        "QUARKUS_LOG_CONSOLE_JSON": "false",
+        "QUARKUS_LOG_LEVEL": "INFO",
+    }
+)
+
+# Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls after
+# warm-up, so it never pays for the optimising compiler; the broker does.
+JAVA_COMMON: Sequence[str] = (
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Dfile.encoding=UTF-8",
+    "-Djava.awt.headless=true",
+)
+KAFKA_JAVA: Sequence[str] = (*JAVA_COMMON, "-Xms64M", "-Xmx384M", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+APICURIO_JAVA: Sequence[str] = (*JAVA_COMMON, "-Xms64M", "-Xmx256M", "-XX:TieredStopAtLevel=1")
