@@ -96,4 +96,4 @@ def _record(message: Message) -> Record:
     pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
     headers = {name: value.decode("utf-8", "replace") for name, value in pairs if value is not None}
     position = Position(str(message.topic()), cast("int", message.partition()), cast("int", message.offset()))
-    return Record(position, cast("bytes | None", message.key()), cast("bytes | None", message.value()), headers)
+    return Record(position, message.key(), message.value(), headers)

@@ -28,7 +28,7 @@ from tidegate.ingress.v1 import receipt_pb2 as tidegate_dot_ingress_dot_v1_dot_r
 from tidegate.ingress.v1 import violation_pb2 as tidegate_dot_ingress_dot_v1_dot_violation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tidegate/ingress/v1/rejected_webhook.proto\x12\x13tidegate.ingress.v1\x1a\x1b\x62uf/validate/validate.proto\x1a)tidegate/annotations/v1/sensitivity.proto\x1a!tidegate/ingress/v1/receipt.proto\x1a#tidegate/ingress/v1/violation.proto\"\x87\x03\n\x0fRejectedWebhook\x12>\n\x07receipt\x18\x01 \x01(\x0b\x32\x1c.tidegate.ingress.v1.ReceiptB\x06\xbaH\x03\xc8\x01\x01R\x07receipt\x12X\n\x08\x65vent_id\x18\x02 \x01(\tB=\xbaH:r826^(stripe|square|paypal|adyen):[A-Za-z0-9_:.\\-]{1,200}$R\x07\x65ventId\x12\x38\n\x13provider_event_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x11providerEventType\x12(\n\x0b\x61pi_version\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@R\napiVersion\x12J\n\nviolations\x18\x05 \x03(\x0b\x32\x1e.tidegate.ingress.v1.ViolationB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64R\nviolations\x12*\n\x08raw_body\x18\x06 \x01(\x0c\x42\x0f\xbaH\x08z\x06\x10\x01\x18\x80\x80@\xc0\xda\x18\x02R\x07rawBodyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*tidegate/ingress/v1/rejected_webhook.proto\x12\x13tidegate.ingress.v1\x1a\x1b\x62uf/validate/validate.proto\x1a)tidegate/annotations/v1/sensitivity.proto\x1a!tidegate/ingress/v1/receipt.proto\x1a#tidegate/ingress/v1/violation.proto\"\x85\x03\n\x0fRejectedWebhook\x12>\n\x07receipt\x18\x01 \x01(\x0b\x32\x1c.tidegate.ingress.v1.ReceiptB\x06\xbaH\x03\xc8\x01\x01R\x07receipt\x12X\n\x08\x65vent_id\x18\x02 \x01(\tB=\xbaH:r826^(stripe|square|paypal|adyen):[A-Za-z0-9_:.\\-]{1,200}$R\x07\x65ventId\x12\x38\n\x13provider_event_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x11providerEventType\x12(\n\x0b\x61pi_version\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@R\napiVersion\x12J\n\nviolations\x18\x05 \x03(\x0b\x32\x1e.tidegate.ingress.v1.ViolationB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64R\nviolations\x12(\n\x08raw_body\x18\x06 \x01(\x0c\x42\r\xbaH\x06z\x04\x18\x80\x80@\xc0\xda\x18\x02R\x07rawBodyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,7 +46,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTEDWEBHOOK'].fields_by_name['violations']._loaded_options = None
   _globals['_REJECTEDWEBHOOK'].fields_by_name['violations']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
   _globals['_REJECTEDWEBHOOK'].fields_by_name['raw_body']._loaded_options = None
-  _globals['_REJECTEDWEBHOOK'].fields_by_name['raw_body']._serialized_options = b'\272H\010z\006\020\001\030\200\200@\300\332\030\002'
+  _globals['_REJECTEDWEBHOOK'].fields_by_name['raw_body']._serialized_options = b'\272H\006z\004\030\200\200@\300\332\030\002'
   _globals['_REJECTEDWEBHOOK']._serialized_start=212
-  _globals['_REJECTEDWEBHOOK']._serialized_end=603
+  _globals['_REJECTEDWEBHOOK']._serialized_end=601
 # @@protoc_insertion_point(module_scope)
