@@ -1,6 +1,6 @@
 """Schema ids from a Confluent-compatible Schema Registry."""
 
-import httpx
+import httpx2
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -27,7 +27,7 @@ class RegistrySchemaIds:
                     f"no schema is registered under {subject} at {self._url}; run `make register`"
                 ) from error
             raise self._unavailable(error) from error
-        except (OSError, httpx.HTTPError) as error:
+        except (OSError, httpx2.HTTPError) as error:
             raise self._unavailable(error) from error
         if schema_id is None:
             raise NeighbourUnavailableError("schema registry", f"{self._url} named no id for {subject}")
@@ -41,7 +41,7 @@ class RegistrySchemaIds:
             if error.http_status_code == _NOT_FOUND:
                 return False
             raise self._unavailable(error) from error
-        except (OSError, httpx.HTTPError) as error:
+        except (OSError, httpx2.HTTPError) as error:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> NeighbourUnavailableError:
