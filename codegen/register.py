@@ -119,7 +119,7 @@ class Registrar:
         if error.http_status_code not in _INCOMPATIBLE:
             return f"{subject}: the registry answered {error.http_status_code}: {error.error_message}"
         registered = self._client.get_latest_version(subject)
-        before = (registered.schema.schema_str or "").splitlines() if registered.schema else []
+        before = (registered.schema.schema_str or "").splitlines()
         after = (schema.schema_str or "").splitlines()
         diff = difflib.unified_diff(
             before, after, f"registered (version {registered.version})", "this tree", lineterm=""

@@ -1,0 +1,72 @@
+# Tidegate. `make help` lists what can be asked for.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# `make up` writes the addresses of the running set here; targets that talk to it read them.
+HOME_DIR := $(or $(TIDEGATE_HOME),.tidegate)
+WITH_STACK := set -a; [ ! -f $(HOME_DIR)/stack.env ] || . $(HOME_DIR)/stack.env; set +a;
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: ## Make .venv from the locked requirements (every other target does it first)
+	@stack/setup.sh
+
+.PHONY: demo
+demo: setup ## Start everything, send a few hundred webhooks, show what became of them
+	@$(PY) -m stack up
+	@$(WITH_STACK) $(PY) -m services.simulator.demo
+
+.PHONY: up
+up: setup ## Start engines and services on this machine; writes .tidegate/stack.env
+	@$(PY) -m stack up
+
+.PHONY: down
+down: setup ## Stop services and engines; data stays
+	@$(PY) -m stack down
+
+.PHONY: status
+status: setup ## Show engines, services, lag and counts on one screen
+	@$(PY) -m stack status
+
+.PHONY: logs
+logs: setup ## Follow the logs; one part only: make logs NAME=gateway
+	@$(PY) -m stack logs $(NAME)
+
+.PHONY: gen
+gen: setup ## Regenerate gen/ from proto/, byte for byte
+	@$(PY) -m codegen.python
+
+.PHONY: register
+register: setup ## Register every topic's schema in the Schema Registry
+	@$(WITH_STACK) $(PY) -m codegen.register
+
+.PHONY: format
+format: setup ## Format code and contracts
+	@ruff check --fix-only --quiet .
+	@ruff format --quiet .
+	@buf format -w proto
+
+.PHONY: lint
+lint: setup ## Style, types, import rules, contracts (lint, format, breaking, drift)
+	@ruff check .
+	@ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@mypy .
+	@lint-imports --no-logo
+	@$(PY) -m codegen.gate
+
+.PHONY: test-unit
+test-unit: setup ## The unit tests alone: no engine, no socket
+	@pytest tests/unit -n 2 -q
+
+.PHONY: test
+test: lint test-unit ## Everything that proves the platform, on real engines
+	@pytest tests/contract tests/integration tests/e2e
+
+.PHONY: bench
+bench: setup ## Measure, as ratios to baselines of the same run; writes .tidegate/bench.json
+	@$(PY) -m bench
