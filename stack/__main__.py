@@ -34,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     follow.add_argument("names", nargs="*", help="programs to show; all by default")
     follow.add_argument("--lines", type=int, default=10, help="lines of each log to begin with")
     follow.add_argument("--no-follow", action="store_true", help="print and return")
-    show = commands.add_parser("env", help="print the environment of one service, or of the owner role")
-    show.add_argument("program", help="a service's name, or `owner` for migrations")
+    show = commands.add_parser("env", help="print addresses and credentials as environment variables")
+    show.add_argument("name", help="a database role (owner, writer, reader) or a service")
     commands.add_parser("lock", help="regenerate maven.lock (downloads every artifact)")
     return root
 

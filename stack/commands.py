@@ -7,13 +7,16 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from stack.engines import ENGINES
-from stack.environment import deploy_environment, public_environment, render
+from stack.engines.postgresql import OWNER, READER, WRITER
+from stack.environment import engine_addresses, public_environment, render
 from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
 from stack.lifecycle import Stack
 from stack.locking import regenerate
 from stack.program import Context, Program
 from stack.services import configured_normalizers, exists, services
+
+ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER}
 
 
 def up(arguments: Namespace) -> int:
@@ -41,17 +44,19 @@ def down(arguments: Namespace) -> int:
 
 
 def env(arguments: Namespace) -> int:
-    """Print one process's own variables."""
+    """Print the addresses with one database role, or one service's own variables."""
     stack = Stack(Home.from_environment(), [*ENGINES, *services(configured_normalizers())], _say)
     context = _full_context(stack)
-    if arguments.program == "owner":
-        sys.stdout.write(render(deploy_environment(context)))
+    if role := ROLES.get(arguments.name):
+        _require_ports(context, ENGINES)
+        sys.stdout.write(render(engine_addresses(context, role)))
         return 0
-    for program in stack.programs:
-        if program.name == arguments.program:
-            sys.stdout.write(render(program.launch(context).environment))
-            return 0
-    raise StackError(f"There is no {arguments.program!r}", f"One of: owner, {', '.join(p.name for p in stack.programs)}.")
+    chosen = [program for program in stack.programs if program.name == arguments.name]
+    if not chosen:
+        raise StackError(f"There is no {arguments.name!r}", f"One of: {', '.join([*ROLES, *(p.name for p in stack.programs)])}.")
+    _require_ports(context, [*ENGINES, *chosen])
+    sys.stdout.write(render(chosen[0].launch(context).environment))
+    return 0
 
 
 def lock(arguments: Namespace) -> int:
@@ -68,6 +73,12 @@ def _up_engines(home: Home) -> None:
     context = stack.settle()
     stack.start_all(context, ENGINES)
     _write_env(_full_context(stack))
+
+
+def _require_ports(context: Context, programs: Sequence[Program]) -> None:
+    missing = [program.name for program in programs if any(port not in context.ports for port in program.ports)]
+    if missing:
+        raise StackError(f"Never started in {context.home.root}: {', '.join(missing)}", "Run `python -m stack up` first.")
 
 
 def _full_context(stack: Stack) -> Context:

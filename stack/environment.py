@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from stack.engines import kafka, temporal
 from stack.engines.apicurio import registry_url
-from stack.engines.postgresql import OWNER, READER, database_url
+from stack.engines.postgresql import READER, database_url
 from stack.home import STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.program import Context
@@ -43,11 +43,6 @@ def provider_secrets(context: Context) -> dict[str, str]:
         "TIDEGATE_STRIPE_WEBHOOK_SECRET": context.secrets[STRIPE_WEBHOOK_SECRET],
         "TIDEGATE_STRIPE_DEFAULT_MERCHANT_ID": DEFAULT_MERCHANT,
     }
-
-
-def deploy_environment(context: Context) -> dict[str, str]:
-    """What topics, schemas and migrations need: as the tables' owner."""
-    return engine_addresses(context, OWNER)
 
 
 def public_environment(context: Context) -> dict[str, str]:

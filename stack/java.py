@@ -20,11 +20,11 @@ _COMPLETE = "AOTCache creation is complete"
 _TAIL_LINES = 40
 
 
-def java_command(context: Context, engine: str, options: Sequence[str], program: Sequence[str]) -> list[str]:
-    """The argv that runs `program` (class path and main class, or `-jar`) with these JVM options."""
+def java_command(context: Context, engine: str, options: Sequence[str], program: Sequence[str], arguments: Sequence[str] = ()) -> list[str]:
+    """The argv that runs `program` (class path and main class, or `-jar`) with these JVM options and its own arguments."""
     cache = _shared_cache(engine, options, program)
     flag = f"-XX:AOTCache={cache}" if cache.exists() else f"-XX:AOTCacheOutput={_new_cache(context, engine)}"
-    return [str(JAVA), flag, "-Xlog:aot=off", *options, *program]
+    return [str(JAVA), flag, "-Xlog:aot=off", *options, *program, *arguments]
 
 
 def keep_new_cache(context: Context, engine: str, options: Sequence[str], program: Sequence[str]) -> None:

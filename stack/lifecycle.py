@@ -16,8 +16,14 @@ from stack.program import Context, NotReadyError, Program, launch_fingerprint, s
 
 _PROBE_INTERVAL_SECONDS = 0.1
 _TAIL_LINES = 15
+_SEARCHED_LINES = 400
 
 Say = Callable[[str], None]
+
+
+def telling(lines: Sequence[str]) -> list[str]:
+    """The lines of a log that tell an operator something: without blank lines and the frames of Java's stack traces."""
+    return [line for line in lines if line.strip() and not line.lstrip().startswith(("at ", "... "))]
 
 
 class SkippedError(Exception):
@@ -152,7 +158,7 @@ class Stack:
 
     def _failure(self, program: Program, what: str) -> StackError:
         log = self.home.log(program.name)
-        lines = tail(log, _TAIL_LINES) or ["(the log is empty)"]
+        lines = telling(tail(log, _SEARCHED_LINES))[-_TAIL_LINES:] or ["(the log is empty)"]
         return StackError(
             f"{program.name} {what}. The end of its log:\n" + "\n".join(f"    {line}" for line in lines),
             f"The whole log is {log}. Correct the cause and run `up` again; what runs already is left as it is.",

@@ -25,6 +25,11 @@ KAFKA: Mapping[str, str] = MappingProxyType(
         "share.coordinator.state.topic.num.partitions": "1",
         "unclean.leader.election.enable": "false",
         "log.flush.interval.ms": "1000",
+        "log.flush.scheduler.interval.ms": "1000",
+        # A broker that was killed may register again only when its old session has run out: 13 s to ready with the default of
+        # 9000, 6 s with 4000. Every step of a start waits for the next heartbeat, 2000 by default.
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "500",
         "log.retention.hours": "168",  # topics state their own; this is for what does not
         "log.segment.bytes": str(64 << 20),
         "log.index.size.max.bytes": str(1 << 20),
@@ -70,9 +75,7 @@ APICURIO: Mapping[str, str] = MappingProxyType(
         "APICURIO_DATASOURCE_JDBC_INITIAL_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "10",
-        "QUARKUS_MANAGEMENT_ENABLED": "false",
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
-        "QUARKUS_LOG_CONSOLE_JSON": "false",
         "QUARKUS_LOG_LEVEL": "INFO",
     }
 )

@@ -48,6 +48,8 @@ def _launch(context: Context) -> Launch:
         "APICURIO_DATASOURCE_PASSWORD": context.secrets["postgresql_registry"],
         "QUARKUS_HTTP_HOST": LOOPBACK,
         "QUARKUS_HTTP_PORT": str(context.ports["registry"]),
+        "QUARKUS_MANAGEMENT_HOST": LOOPBACK,
+        "QUARKUS_MANAGEMENT_PORT": str(context.ports["registry-management"]),
     }
     return Launch(java_command(context, "apicurio", APICURIO_JAVA, _main()), _home(), environment)
 
@@ -76,7 +78,7 @@ def _main() -> Sequence[str]:
 ENGINE = Program(
     name="apicurio",
     kind=Kind.ENGINE,
-    ports=("registry",),
+    ports=("registry", "registry-management"),
     secrets=("postgresql_registry",),
     needs=("postgresql",),
     fetch=_fetch,

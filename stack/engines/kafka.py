@@ -68,7 +68,7 @@ def _format(context: Context) -> None:
 
 
 def _launch(context: Context) -> Launch:
-    argv = java_command(context, "kafka", KAFKA_JAVA, [*_main(), _properties(context)])
+    argv = java_command(context, "kafka", KAFKA_JAVA, _main(), [_properties(context)])
     return Launch(argv, cwd=context.home.data("kafka"))
 
 
