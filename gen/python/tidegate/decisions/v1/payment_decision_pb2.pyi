@@ -38,22 +38,6 @@ DECISION_ACTION_DO_NOT_RETRY: DecisionAction
 DECISION_ACTION_UPDATE_PAYMENT_METHOD: DecisionAction
 DECISION_ACTION_AUTHENTICATE: DecisionAction
 
-class RuleHit(_message.Message):
-    __slots__ = ("rule_id", "description")
-    RULE_ID_FIELD_NUMBER: _ClassVar[int]
-    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
-    rule_id: str
-    description: str
-    def __init__(self, rule_id: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
-
-class DegradedStep(_message.Message):
-    __slots__ = ("step", "cause")
-    STEP_FIELD_NUMBER: _ClassVar[int]
-    CAUSE_FIELD_NUMBER: _ClassVar[int]
-    step: str
-    cause: str
-    def __init__(self, step: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
-
 class PaymentDecision(_message.Message):
     __slots__ = ("event_id", "payment_id", "merchant_id", "customer_id", "provider", "event_type", "amount_cents", "currency", "action", "rule_hits", "degraded", "degraded_steps", "fraud", "retry", "churn", "recovery", "decided_at", "receipt_id", "schema_version")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -95,3 +79,19 @@ class PaymentDecision(_message.Message):
     receipt_id: str
     schema_version: int
     def __init__(self, event_id: _Optional[str] = ..., payment_id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., provider: _Optional[_Union[_receipt_pb2.Provider, str]] = ..., event_type: _Optional[str] = ..., amount_cents: _Optional[int] = ..., currency: _Optional[str] = ..., action: _Optional[_Union[DecisionAction, str]] = ..., rule_hits: _Optional[_Iterable[_Union[RuleHit, _Mapping]]] = ..., degraded: _Optional[bool] = ..., degraded_steps: _Optional[_Iterable[_Union[DegradedStep, _Mapping]]] = ..., fraud: _Optional[_Union[_fraud_service_pb2.ScoreResponse, _Mapping]] = ..., retry: _Optional[_Union[_retry_service_pb2.RecommendStrategyResponse, _Mapping]] = ..., churn: _Optional[_Union[_churn_service_pb2.PredictResponse, _Mapping]] = ..., recovery: _Optional[_Union[_recovery_service_pb2.RecommendPlanResponse, _Mapping]] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., receipt_id: _Optional[str] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class RuleHit(_message.Message):
+    __slots__ = ("rule_id", "description")
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    rule_id: str
+    description: str
+    def __init__(self, rule_id: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
+class DegradedStep(_message.Message):
+    __slots__ = ("step", "cause")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    cause: str
+    def __init__(self, step: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...

@@ -24,10 +24,9 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from tidegate.annotations.v1 import sensitivity_pb2 as tidegate_dot_annotations_dot_v1_dot_sensitivity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tidegate/ingress/v1/receipt.proto\x12\x13tidegate.ingress.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)tidegate/annotations/v1/sensitivity.proto\"\xcf\x03\n\x07Receipt\x12\x34\n\nreceipt_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$R\treceiptId\x12\x45\n\x08provider\x18\x02 \x01(\x0e\x32\x1d.tidegate.ingress.v1.ProviderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x08provider\x12\x43\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\nreceivedAt\x12H\n\x06scheme\x18\x04 \x01(\x0e\x32$.tidegate.ingress.v1.SignatureSchemeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x06scheme\x12+\n\x06key_id\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[0-9a-f]{8}$R\x05keyId\x12\x37\n\tsigned_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08signedAt\x12(\n\x0b\x62ody_sha256\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\nbodySha256\x12(\n\nbody_bytes\x18\x08 \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80@R\tbodyBytes\"\xe5\x03\n\x13UncontractedWebhook\x12>\n\x07receipt\x18\x01 \x01(\x0b\x32\x1c.tidegate.ingress.v1.ReceiptB\x06\xbaH\x03\xc8\x01\x01R\x07receipt\x12X\n\x08\x65vent_id\x18\x02 \x01(\tB=\xbaH:r826^(stripe|square|paypal|adyen):[A-Za-z0-9_:.\\-]{1,200}$R\x07\x65ventId\x12+\n\x0bmerchant_id\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\nmerchantId\x12:\n\x13provider_event_type\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01R\x11providerEventType\x12)\n\x0bobject_type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\nobjectType\x12(\n\x0b\x61pi_version\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18@R\napiVersion\x12J\n\x13provider_created_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x11providerCreatedAt\x12*\n\x08raw_body\x18\x08 \x01(\x0c\x42\x0f\xbaH\x08z\x06\x10\x01\x18\x80\x80@\xc0\xda\x18\x02R\x07rawBody*w\n\x08Provider\x12\x18\n\x14PROVIDER_UNSPECIFIED\x10\x00\x12\x13\n\x0fPROVIDER_STRIPE\x10\x01\x12\x13\n\x0fPROVIDER_SQUARE\x10\x02\x12\x13\n\x0fPROVIDER_PAYPAL\x10\x03\x12\x12\n\x0ePROVIDER_ADYEN\x10\x04*\x9b\x02\n\x0fSignatureScheme\x12 \n\x1cSIGNATURE_SCHEME_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSIGNATURE_SCHEME_STRIPE_V1\x10\x01\x12\'\n#SIGNATURE_SCHEME_SQUARE_HMAC_SHA256\x10\x02\x12&\n\"SIGNATURE_SCHEME_PAYPAL_RSA_SHA256\x10\x03\x12$\n SIGNATURE_SCHEME_ADYEN_ITEM_HMAC\x10\x04\x12$\n SIGNATURE_SCHEME_ADYEN_BODY_HMAC\x10\x05\x12)\n%SIGNATURE_SCHEME_STANDARD_WEBHOOKS_V1\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tidegate/ingress/v1/receipt.proto\x12\x13tidegate.ingress.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x03\n\x07Receipt\x12\x34\n\nreceipt_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$R\treceiptId\x12\x45\n\x08provider\x18\x02 \x01(\x0e\x32\x1d.tidegate.ingress.v1.ProviderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x08provider\x12\x43\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\nreceivedAt\x12H\n\x06scheme\x18\x04 \x01(\x0e\x32$.tidegate.ingress.v1.SignatureSchemeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x06scheme\x12+\n\x06key_id\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[0-9a-f]{8}$R\x05keyId\x12\x37\n\tsigned_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08signedAt\x12(\n\x0b\x62ody_sha256\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02h R\nbodySha256\x12(\n\nbody_bytes\x18\x08 \x01(\rB\t\xbaH\x06*\x04\x18\x80\x80@R\tbodyBytes*w\n\x08Provider\x12\x18\n\x14PROVIDER_UNSPECIFIED\x10\x00\x12\x13\n\x0fPROVIDER_STRIPE\x10\x01\x12\x13\n\x0fPROVIDER_SQUARE\x10\x02\x12\x13\n\x0fPROVIDER_PAYPAL\x10\x03\x12\x12\n\x0ePROVIDER_ADYEN\x10\x04*\x9b\x02\n\x0fSignatureScheme\x12 \n\x1cSIGNATURE_SCHEME_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSIGNATURE_SCHEME_STRIPE_V1\x10\x01\x12\'\n#SIGNATURE_SCHEME_SQUARE_HMAC_SHA256\x10\x02\x12&\n\"SIGNATURE_SCHEME_PAYPAL_RSA_SHA256\x10\x03\x12$\n SIGNATURE_SCHEME_ADYEN_ITEM_HMAC\x10\x04\x12$\n SIGNATURE_SCHEME_ADYEN_BODY_HMAC\x10\x05\x12)\n%SIGNATURE_SCHEME_STANDARD_WEBHOOKS_V1\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,26 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIPT'].fields_by_name['body_sha256']._serialized_options = b'\272H\004z\002h '
   _globals['_RECEIPT'].fields_by_name['body_bytes']._loaded_options = None
   _globals['_RECEIPT'].fields_by_name['body_bytes']._serialized_options = b'\272H\006*\004\030\200\200@'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['receipt']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['receipt']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['event_id']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['event_id']._serialized_options = b'\272H:r826^(stripe|square|paypal|adyen):[A-Za-z0-9_:.\\-]{1,200}$'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['merchant_id']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['merchant_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['provider_event_type']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['provider_event_type']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['object_type']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['object_type']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['api_version']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['api_version']._serialized_options = b'\272H\004r\002\030@'
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['raw_body']._loaded_options = None
-  _globals['_UNCONTRACTEDWEBHOOK'].fields_by_name['raw_body']._serialized_options = b'\272H\010z\006\020\001\030\200\200@\300\332\030\002'
-  _globals['_PROVIDER']._serialized_start=1117
-  _globals['_PROVIDER']._serialized_end=1236
-  _globals['_SIGNATURESCHEME']._serialized_start=1239
-  _globals['_SIGNATURESCHEME']._serialized_end=1522
-  _globals['_RECEIPT']._serialized_start=164
-  _globals['_RECEIPT']._serialized_end=627
-  _globals['_UNCONTRACTEDWEBHOOK']._serialized_start=630
-  _globals['_UNCONTRACTEDWEBHOOK']._serialized_end=1115
+  _globals['_PROVIDER']._serialized_start=586
+  _globals['_PROVIDER']._serialized_end=705
+  _globals['_SIGNATURESCHEME']._serialized_start=708
+  _globals['_SIGNATURESCHEME']._serialized_end=991
+  _globals['_RECEIPT']._serialized_start=121
+  _globals['_RECEIPT']._serialized_end=584
 # @@protoc_insertion_point(module_scope)

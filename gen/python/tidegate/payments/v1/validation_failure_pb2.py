@@ -28,19 +28,13 @@ from tidegate.ingress.v1 import receipt_pb2 as tidegate_dot_ingress_dot_v1_dot_r
 from tidegate.ingress.v1 import violation_pb2 as tidegate_dot_ingress_dot_v1_dot_violation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-tidegate/payments/v1/validation_failure.proto\x12\x14tidegate.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tidegate/ingress/v1/receipt.proto\x1a#tidegate/ingress/v1/violation.proto\"y\n\rMessageOrigin\x12 \n\x05topic\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf9\x01R\x05topic\x12%\n\tpartition\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\tpartition\x12\x1f\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x06offset\"\x9f\x04\n\x11ValidationFailure\x12%\n\x08\x65vent_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02R\x07\x65ventId\x12\x43\n\x08provider\x18\x02 \x01(\x0e\x32\x1d.tidegate.ingress.v1.ProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08provider\x12\x38\n\x13provider_event_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x11providerEventType\x12)\n\x0bmerchant_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\nmerchantId\x12J\n\nviolations\x18\x05 \x03(\x0b\x32\x1e.tidegate.ingress.v1.ViolationB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64R\nviolations\x12\x43\n\x06origin\x18\x06 \x01(\x0b\x32#.tidegate.payments.v1.MessageOriginB\x06\xbaH\x03\xc8\x01\x01R\x06origin\x12\x37\n\nreceipt_id\x18\x07 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{32})?$R\treceiptId\x12?\n\tfailed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x08\x66\x61iledAt\x12.\n\x0eschema_version\x18\t \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01R\rschemaVersionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-tidegate/payments/v1/validation_failure.proto\x12\x14tidegate.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!tidegate/ingress/v1/receipt.proto\x1a#tidegate/ingress/v1/violation.proto\"\x9f\x04\n\x11ValidationFailure\x12%\n\x08\x65vent_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xac\x02R\x07\x65ventId\x12\x43\n\x08provider\x18\x02 \x01(\x0e\x32\x1d.tidegate.ingress.v1.ProviderB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08provider\x12\x38\n\x13provider_event_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x11providerEventType\x12)\n\x0bmerchant_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\nmerchantId\x12J\n\nviolations\x18\x05 \x03(\x0b\x32\x1e.tidegate.ingress.v1.ViolationB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64R\nviolations\x12\x43\n\x06origin\x18\x06 \x01(\x0b\x32#.tidegate.payments.v1.MessageOriginB\x06\xbaH\x03\xc8\x01\x01R\x06origin\x12\x37\n\nreceipt_id\x18\x07 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{32})?$R\treceiptId\x12?\n\tfailed_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x08\x66\x61iledAt\x12.\n\x0eschema_version\x18\t \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01R\rschemaVersion\"y\n\rMessageOrigin\x12 \n\x05topic\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf9\x01R\x05topic\x12%\n\tpartition\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\tpartition\x12\x1f\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x06offsetb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tidegate.payments.v1.validation_failure_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGEORIGIN'].fields_by_name['topic']._loaded_options = None
-  _globals['_MESSAGEORIGIN'].fields_by_name['topic']._serialized_options = b'\272H\007r\005\020\001\030\371\001'
-  _globals['_MESSAGEORIGIN'].fields_by_name['partition']._loaded_options = None
-  _globals['_MESSAGEORIGIN'].fields_by_name['partition']._serialized_options = b'\272H\004\032\002(\000'
-  _globals['_MESSAGEORIGIN'].fields_by_name['offset']._loaded_options = None
-  _globals['_MESSAGEORIGIN'].fields_by_name['offset']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_VALIDATIONFAILURE'].fields_by_name['event_id']._loaded_options = None
   _globals['_VALIDATIONFAILURE'].fields_by_name['event_id']._serialized_options = b'\272H\007r\005\020\001\030\254\002'
   _globals['_VALIDATIONFAILURE'].fields_by_name['provider']._loaded_options = None
@@ -59,8 +53,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATIONFAILURE'].fields_by_name['failed_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_VALIDATIONFAILURE'].fields_by_name['schema_version']._loaded_options = None
   _globals['_VALIDATIONFAILURE'].fields_by_name['schema_version']._serialized_options = b'\272H\004\032\002(\001'
-  _globals['_MESSAGEORIGIN']._serialized_start=205
-  _globals['_MESSAGEORIGIN']._serialized_end=326
-  _globals['_VALIDATIONFAILURE']._serialized_start=329
-  _globals['_VALIDATIONFAILURE']._serialized_end=872
+  _globals['_MESSAGEORIGIN'].fields_by_name['topic']._loaded_options = None
+  _globals['_MESSAGEORIGIN'].fields_by_name['topic']._serialized_options = b'\272H\007r\005\020\001\030\371\001'
+  _globals['_MESSAGEORIGIN'].fields_by_name['partition']._loaded_options = None
+  _globals['_MESSAGEORIGIN'].fields_by_name['partition']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_MESSAGEORIGIN'].fields_by_name['offset']._loaded_options = None
+  _globals['_MESSAGEORIGIN'].fields_by_name['offset']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_VALIDATIONFAILURE']._serialized_start=206
+  _globals['_VALIDATIONFAILURE']._serialized_end=749
+  _globals['_MESSAGEORIGIN']._serialized_start=751
+  _globals['_MESSAGEORIGIN']._serialized_end=872
 # @@protoc_insertion_point(module_scope)

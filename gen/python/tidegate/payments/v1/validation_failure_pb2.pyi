@@ -12,16 +12,6 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class MessageOrigin(_message.Message):
-    __slots__ = ("topic", "partition", "offset")
-    TOPIC_FIELD_NUMBER: _ClassVar[int]
-    PARTITION_FIELD_NUMBER: _ClassVar[int]
-    OFFSET_FIELD_NUMBER: _ClassVar[int]
-    topic: str
-    partition: int
-    offset: int
-    def __init__(self, topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
-
 class ValidationFailure(_message.Message):
     __slots__ = ("event_id", "provider", "provider_event_type", "merchant_id", "violations", "origin", "receipt_id", "failed_at", "schema_version")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -43,3 +33,13 @@ class ValidationFailure(_message.Message):
     failed_at: _timestamp_pb2.Timestamp
     schema_version: int
     def __init__(self, event_id: _Optional[str] = ..., provider: _Optional[_Union[_receipt_pb2.Provider, str]] = ..., provider_event_type: _Optional[str] = ..., merchant_id: _Optional[str] = ..., violations: _Optional[_Iterable[_Union[_violation_pb2.Violation, _Mapping]]] = ..., origin: _Optional[_Union[MessageOrigin, _Mapping]] = ..., receipt_id: _Optional[str] = ..., failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class MessageOrigin(_message.Message):
+    __slots__ = ("topic", "partition", "offset")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    partition: int
+    offset: int
+    def __init__(self, topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
