@@ -73,7 +73,7 @@ class FrozenClock:
 class SequentialIds:
     """Ids that count from one; for tests."""
 
-    _next: count[int] = field(default_factory=lambda: count(1))
+    _next: "count[int]" = field(default_factory=lambda: count(1))
 
     def new(self) -> str:
         """The next number as 32 hexadecimal digits."""

@@ -1,0 +1,44 @@
+"""Topics are data, and the data agree with the contracts and with the code."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FieldDescriptor
+
+from codegen.image import PROTO
+from codegen.register import Sources
+from codegen.topics import Topic, load_topics
+
+TOPICS = load_topics(PROTO / "topics")
+SERVICES = {folder.name for folder in Path("services").iterdir() if (folder / "__main__.py").exists()}
+
+
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
+def test_the_message_exists_and_has_the_key_as_a_text_field(topic: Topic) -> None:
+    file = Sources((PROTO,)).file_of(topic.message)
+    importlib.import_module(file.removesuffix(".proto").replace("/", ".") + "_pb2")
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(topic.message)  # type: ignore[no-untyped-call]
+    assert descriptor.fields_by_name[topic.key].type == FieldDescriptor.TYPE_STRING
+
+
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
+def test_the_message_is_the_first_of_its_file(topic: Topic) -> None:
+    """Confluent's framing then needs one byte for the index, and tools that ignore the index still read the topic."""
+    path = Sources((PROTO,)).file_of(topic.message)
+    text = (PROTO / path).read_text()
+    first = text.index("\nmessage ")
+    assert text[first:].startswith(f"\nmessage {topic.message.rpartition('.')[2]} {{")
+
+
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
+def test_producer_consumers_and_dlq_exist(topic: Topic) -> None:
+    assert {topic.producer, *topic.consumers} <= SERVICES
+    assert topic.dlq is None or topic.dlq in TOPICS
+
+
+def test_an_unknown_key_in_a_topic_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text((PROTO / "topics" / "payments.decisions.yaml").read_text() + "retention_day: 3\n")
+    with pytest.raises(ValueError, match="retention_day"):
+        load_topics(tmp_path)
