@@ -24,10 +24,14 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    root = argparse.ArgumentParser(prog="python -m stack", description="Runs Tidegate's engines and services on this machine.")
+    root = argparse.ArgumentParser(
+        prog="python -m stack", description="Runs Tidegate's engines and services on this machine."
+    )
     commands = root.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start what is not running, and wait until it is ready")
-    start.add_argument("--engines-only", action="store_true", help="only the engines: no topics, no tables, no services")
+    start.add_argument(
+        "--engines-only", action="store_true", help="only the engines: no topics, no tables, no services"
+    )
     commands.add_parser("down", help="stop services and engines; data is kept")
     commands.add_parser("status", help="engines, services, lag and counts on one screen")
     follow = commands.add_parser("logs", help="show logs, and follow them")

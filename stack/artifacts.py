@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from jgo.constants import MAVEN_CENTRAL_URL
 
 from stack.errors import StackError
 from stack.maven import Coordinate, LockedArtifact, read_lock
@@ -114,10 +113,17 @@ def require_free_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
+def repository_url() -> str:
+    """The Maven repository to fetch from: `$TIDEGATE_MAVEN_MIRROR`, or the one that jgo knows."""
+    from jgo.constants import MAVEN_CENTRAL_URL
+
+    return os.environ.get("TIDEGATE_MAVEN_MIRROR") or str(MAVEN_CENTRAL_URL)
+
+
 def _download_all(artifacts: Sequence[LockedArtifact]) -> None:
     total = sum(artifact.size_bytes for artifact in artifacts)
     line = TransferLine(f"Fetching {_describe(artifacts)}", total)
-    base = os.environ.get("TIDEGATE_MAVEN_MIRROR") or MAVEN_CENTRAL_URL
+    base = repository_url()
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client, line:
         pool = ThreadPoolExecutor(_PARALLEL_DOWNLOADS)
         try:
@@ -202,7 +208,8 @@ def _is_final(error: httpx.TransportError | httpx.HTTPStatusError) -> bool:
     """A client error other than 429 stays one, however often it is asked."""
     if not isinstance(error, httpx.HTTPStatusError):
         return False
-    return error.response.status_code < 500 and error.response.status_code != 429
+    answer = error.response
+    return answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS
 
 
 def _unreachable(artifact: LockedArtifact, error: httpx.HTTPError) -> StackError:
@@ -212,13 +219,14 @@ def _unreachable(artifact: LockedArtifact, error: httpx.HTTPError) -> StackError
         reason = f"the registry cannot be reached ({type(error).__name__})"
     return StackError(
         f"Could not fetch {artifact.coordinate}: {reason}",
-        "Check the network (HTTPS_PROXY, SSL_CERT_FILE), or set TIDEGATE_MAVEN_MIRROR to a Maven repository you can reach; "
-        "what was fetched already is kept.",
+        "Check the network (HTTPS_PROXY, SSL_CERT_FILE), or set TIDEGATE_MAVEN_MIRROR to a Maven repository "
+        "you can reach. What was fetched already is kept: run the same command again.",
     )
 
 
 def _mismatch(artifact: LockedArtifact, digest: str) -> StackError:
     return StackError(
         f"Refused {artifact.coordinate}: its SHA-256 is {digest}, maven.lock says {artifact.sha256}",
-        "The file was changed on its way, by a proxy or a mirror. Fetch from another network or mirror; do not edit the lock to match.",
+        "The file was changed on its way, by a proxy or a mirror. Fetch from another network or mirror; "
+        "do not edit the lock to match.",
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
+from stack.deploy import deploy
 from stack.engines import ENGINES
 from stack.engines.postgresql import OWNER, READER, WRITER
 from stack.environment import engine_addresses, public_environment, render
 from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
 from stack.lifecycle import Stack
-from stack.locking import regenerate
+from stack.logs import follow, followers_at_end, known_logs, recent
 from stack.program import Context, Program
-from stack.services import configured_normalizers, exists, services
+from stack.services import configured_normalizers, services
+from stack.status import collect
+from stack.status import render as render_status
 
 ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER}
 
@@ -43,9 +47,36 @@ def down(arguments: Namespace) -> int:
     return 0
 
 
+def status(arguments: Namespace) -> int:
+    """Print the whole stack on one screen."""
+    del arguments
+    stack = _whole_stack()
+    if not stack.state.ports:
+        _say(f"Nothing was ever started in {stack.home.root}. Run `python -m stack up`.")
+        return 0
+    sys.stdout.write(render_status(collect(_full_context(stack), stack.programs, stack.state.processes)))
+    return 0
+
+
+def logs(arguments: Namespace) -> int:
+    """Print the end of the logs, and what is added to them until interrupted."""
+    home = Home.from_environment()
+    chosen = known_logs(home.log_folder, arguments.names)
+    if not any(path.exists() for path in chosen.values()):
+        known = ", ".join(known_logs(home.log_folder, [])) or "none"
+        raise StackError("There is no such log", f"Logs in {home.log_folder}: {known}.")
+    followers = followers_at_end(chosen)
+    for line in recent(chosen, arguments.lines):
+        _say(line)
+    if not arguments.no_follow:
+        for line in follow(chosen, followers):
+            _say(line)
+    return 0
+
+
 def env(arguments: Namespace) -> int:
     """Print the addresses with one database role, or one service's own variables."""
-    stack = Stack(Home.from_environment(), [*ENGINES, *services(configured_normalizers())], _say)
+    stack = _whole_stack()
     context = _full_context(stack)
     if role := ROLES.get(arguments.name):
         _require_ports(context, ENGINES)
@@ -53,7 +84,9 @@ def env(arguments: Namespace) -> int:
         return 0
     chosen = [program for program in stack.programs if program.name == arguments.name]
     if not chosen:
-        raise StackError(f"There is no {arguments.name!r}", f"One of: {', '.join([*ROLES, *(p.name for p in stack.programs)])}.")
+        raise StackError(
+            f"There is no {arguments.name!r}", f"One of: {', '.join([*ROLES, *(p.name for p in stack.programs)])}."
+        )
     _require_ports(context, [*ENGINES, *chosen])
     sys.stdout.write(render(chosen[0].launch(context).environment))
     return 0
@@ -61,9 +94,12 @@ def env(arguments: Namespace) -> int:
 
 def lock(arguments: Namespace) -> int:
     """Rewrite maven.lock."""
+    from stack.locking import regenerate
+
     del arguments
     locked = regenerate()
-    _say(f"locked {sum(len(section) for section in locked.sections.values())} artifacts; review the difference before committing")
+    count = sum(len(section) for section in locked.sections.values())
+    _say(f"locked {count} artifacts; review the difference before committing")
     return 0
 
 
@@ -75,10 +111,33 @@ def _up_engines(home: Home) -> None:
     _write_env(_full_context(stack))
 
 
+def _up_everything(home: Home) -> None:
+    ours = services(configured_normalizers())
+    stack = Stack(home, [*ENGINES, *ours], _say)
+    _say(f"Engines ({home.root})")
+    stack.stop_strangers()
+    context = stack.settle()
+    stack.start_all(context, ENGINES)
+    _say("Topics, schemas, tables")
+    deploy({**os.environ, **engine_addresses(context, OWNER)}, home.log_folder, _say)
+    _say("Services")
+    stack.start_all(context, ours)
+    _write_env(context)
+    for program in ours:
+        for what, where in program.links(context).items():
+            _say(f"  {program.name:<14} {what:<10} {where}")
+
+
+def _whole_stack() -> Stack:
+    return Stack(Home.from_environment(), [*ENGINES, *services(configured_normalizers())], _say)
+
+
 def _require_ports(context: Context, programs: Sequence[Program]) -> None:
     missing = [program.name for program in programs if any(port not in context.ports for port in program.ports)]
     if missing:
-        raise StackError(f"Never started in {context.home.root}: {', '.join(missing)}", "Run `python -m stack up` first.")
+        raise StackError(
+            f"Never started in {context.home.root}: {', '.join(missing)}", "Run `python -m stack up` first."
+        )
 
 
 def _full_context(stack: Stack) -> Context:
@@ -94,15 +153,3 @@ def _write_env(context: Context) -> None:
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def _up_everything(home: Home) -> None:
-    raise NotImplementedError
-
-
-def status(arguments: Namespace) -> int:
-    raise NotImplementedError
-
-
-def logs(arguments: Namespace) -> int:
-    raise NotImplementedError

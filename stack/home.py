@@ -15,7 +15,7 @@ from stack.errors import StackError
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
-STRIPE_WEBHOOK_SECRET = "stripe_webhook_secret"
+STRIPE_WEBHOOK_SECRET = "stripe_webhook_secret"  # noqa: S105 -- the name of a secret
 _SECRET_BYTES = 24
 
 
@@ -92,7 +92,7 @@ class Home:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StackError(
                 f"{self._state_file} is damaged",
-                "Stop the processes it names by hand if they still run, remove the file, then run `up` again; data is kept.",
+                "Stop the processes it names if they still run, remove the file, then run `up` again; data is kept.",
             ) from error
 
     def write_state(self, state: State) -> None:
@@ -118,7 +118,9 @@ class Home:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise StackError(f"Another stack command is at work in {self.root}", "Wait until it has finished.") from error
+                raise StackError(
+                    f"Another stack command is at work in {self.root}", "Wait until it has finished."
+                ) from error
             yield
 
     @property

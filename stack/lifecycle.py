@@ -32,7 +32,7 @@ class SkippedError(Exception):
 
 @dataclass(slots=True)
 class Stack:
-    """One home with the programs that belong in it. All methods but the constructor expect the home's lock to be held."""
+    """One home with the programs that belong in it. Whatever changes something expects the home's lock to be held."""
 
     home: Home
     programs: Sequence[Program]
@@ -116,7 +116,8 @@ class Stack:
         outdated = [
             program
             for program in order
-            if (record := self.state.processes.get(program.name)) and record.launch != launch_fingerprint(program.launch(context))
+            if (record := self.state.processes.get(program.name))
+            and record.launch != launch_fingerprint(program.launch(context))
         ]
         if outdated:
             self.say(f"  settings changed: restarting {', '.join(program.name for program in outdated)}")

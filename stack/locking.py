@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import Artifact, MavenContext
 
+from stack.artifacts import repository_url
 from stack.maven import LOCK_FILE, Coordinate, LockedArtifact, MavenLock
 
 
@@ -33,9 +32,8 @@ ROOTS: Mapping[str, Root] = {
 
 def regenerate(path: Path = LOCK_FILE) -> MavenLock:
     """Resolve every root, download each file once to take its checksum, and rewrite the lock."""
-    base = os.environ.get("TIDEGATE_MAVEN_MIRROR") or MAVEN_CENTRAL_URL
     with tempfile.TemporaryDirectory(prefix="tidegate-lock-") as scratch:
-        context = MavenContext(repo_cache=Path(scratch), remote_repos={"repository": base}, timeout=60)
+        context = MavenContext(repo_cache=Path(scratch), remote_repos={"repository": repository_url()}, timeout=60)
         lock = MavenLock({name: _lock_root(context, root) for name, root in ROOTS.items()})
     path.write_text(lock.render(), encoding="utf-8")
     return lock
@@ -59,5 +57,7 @@ def _lock_artifact(artifact: Artifact) -> LockedArtifact:
     path = artifact.resolve()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    coordinate = Coordinate(artifact.groupId, artifact.artifactId, artifact.version, artifact.packaging, artifact.classifier)
+    coordinate = Coordinate(
+        artifact.groupId, artifact.artifactId, artifact.version, artifact.packaging, artifact.classifier
+    )
     return LockedArtifact(coordinate, digest, path.stat().st_size)

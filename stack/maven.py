@@ -12,6 +12,7 @@ from stack.errors import StackError
 LOCK_FILE = Path(__file__).with_name("maven.lock")
 REGENERATE = "Run `python -m stack lock` to regenerate it, and review the difference."
 
+_COORDINATE = re.compile(r"\w[\w.-]*(:\w[\w.-]*){2,4}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HEADER = (
     "# Maven artifacts of the embedded engines: coordinate, SHA-256, size in bytes.\n"
@@ -32,13 +33,12 @@ class Coordinate:
     @classmethod
     def parse(cls, text: str) -> Coordinate:
         """Parse the written form; raises `StackError` when a part is missing or empty."""
-        parts = text.split(":")
-        if not 3 <= len(parts) <= 5 or not all(parts) or "/" in text or ".." in text:
+        if not _COORDINATE.fullmatch(text):
             raise StackError(
                 f"{text!r} is not a Maven coordinate",
                 "Expected group:artifact:version[:packaging[:classifier]].",
             )
-        return cls(*parts)
+        return cls(*text.split(":"))
 
     def __str__(self) -> str:
         parts = [self.group, self.artifact, self.version]
@@ -122,10 +122,10 @@ def read_lock(path: Path = LOCK_FILE) -> MavenLock:
 
 
 def _parse_artifact(line: str, number: int) -> LockedArtifact:
-    fields = line.split()
-    if len(fields) != 3:
-        raise _unreadable(number, "expected: coordinate, SHA-256, size")
-    coordinate, sha256, size = fields
+    try:
+        coordinate, sha256, size = line.split()
+    except ValueError as error:
+        raise _unreadable(number, "expected: coordinate, SHA-256, size") from error
     if not _SHA256.fullmatch(sha256):
         raise _unreadable(number, "the SHA-256 is not 64 lower-case hexadecimal digits")
     if not size.isdecimal():

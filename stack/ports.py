@@ -11,7 +11,7 @@ from stack.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 
-# Below every usual ephemeral range (Linux 32768+, macOS 49152+), so that an outgoing connection never sits on a remembered port.
+# Below every usual ephemeral range (Linux 32768+, macOS 49152+): no outgoing connection ever sits on a remembered port.
 _FIRST, _LAST = 20000, 31999
 
 

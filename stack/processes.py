@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ import psutil
 from stack.home import ProcessRecord
 
 _POLL_SECONDS = 0.05
+_ON_LINUX = platform.system() == "Linux"
 
 _children: list[subprocess.Popen[bytes]] = []  # held, so that none is finalised (and warned about) while it runs on
 _KILL_SECONDS = 10.0
@@ -23,12 +24,17 @@ _KILL_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a program is started. `environment` is what is added to the caller's; `user` is set only under root."""
+    """How a program is started.
+
+    `environment` is what is added to the caller's; `user` is set only under root. `configuration` is the text of a file
+    that the program reads at its start: it counts when a running program is compared with how it would be started now.
+    """
 
     argv: Sequence[str]
     cwd: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    configuration: str = ""
 
 
 def start(launch: Launch, log: Path) -> int:
@@ -39,7 +45,7 @@ def start(launch: Launch, log: Path) -> int:
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 -- argv comes from the tables of this package
+        process = subprocess.Popen(
             launch.argv,
             cwd=launch.cwd,
             env={**os.environ, **launch.environment},
@@ -56,9 +62,10 @@ def start(launch: Launch, log: Path) -> int:
 
 
 def identity(pid: int) -> str | None:
-    """What tells this process from any other that has or will have the same pid; None when it does not run.
+    """What tells this process from any other that had or will have the same pid; None when it does not run.
 
-    A zombie does not run; one of our own children is reaped here. On Linux boot id and start tick, which no clock change moves; elsewhere the recorded start time.
+    A zombie does not run; one of our own children is reaped here. On Linux it is boot id and start tick, which no clock
+    change moves; elsewhere the recorded start time.
     """
     for child in _children:
         if child.pid == pid:
@@ -67,7 +74,7 @@ def identity(pid: int) -> str | None:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        if sys.platform == "linux":
+        if _ON_LINUX:
             return f"{_boot_id()}:{_start_ticks(pid)}"
         return f"{process.create_time():.6f}"
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
@@ -135,7 +142,7 @@ def tail(log: Path, lines: int) -> list[str]:
 
 def _memory(process: psutil.Process) -> int:
     try:
-        if sys.platform == "linux":
+        if _ON_LINUX:
             return int(process.memory_full_info().pss)
         return int(process.memory_info().rss)
     except (psutil.NoSuchProcess, psutil.AccessDenied):

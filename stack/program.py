@@ -78,7 +78,7 @@ def launch_fingerprint(launch: Launch) -> str:
     Whether a JVM reads or writes its class cache is no difference: it only changes how fast it started.
     """
     argv = [argument for argument in launch.argv if not argument.startswith("-XX:AOTCache")]
-    text = json.dumps([argv, str(launch.cwd), sorted(launch.environment.items()), launch.user])
+    text = json.dumps([argv, launch.user, launch.configuration, str(launch.cwd), sorted(launch.environment.items())])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 _QUARTER = 25
 
@@ -22,11 +22,13 @@ class TransferLine:
         self._done = 0
         self._shown = -1
 
-    def __enter__(self) -> TransferLine:
+    def __enter__(self) -> Self:
         self._show(0)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._live:
             self._out.write("\n")
             self._out.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import httpx
 
@@ -31,7 +30,9 @@ def services(normalizers: int) -> tuple[Program, ...]:
         _service("inference", ("inference", "inference-http"), "inference-http", _inference),
         _service("gateway", ("gateway",), "gateway", _gateway),
         *(_normalizer(f"normalizer-{number}") for number in range(1, normalizers + 1)),
-        _service("orchestrator", ("orchestrator-metrics",), "orchestrator-metrics", _orchestrator, needs=("inference",)),
+        _service(
+            "orchestrator", ("orchestrator-metrics",), "orchestrator-metrics", _orchestrator, needs=("inference",)
+        ),
     )
 
 
@@ -39,18 +40,15 @@ def configured_normalizers() -> int:
     """`$TIDEGATE_STACK_NORMALIZERS`, two by default."""
     text = os.environ.get(NORMALIZERS_SETTING, str(_DEFAULT_NORMALIZERS))
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_NORMALIZERS:
-        raise StackError(f"{NORMALIZERS_SETTING}={text!r} is not a number from 1 to {_MOST_NORMALIZERS}", "Correct or unset it.")
+        raise StackError(
+            f"{NORMALIZERS_SETTING}={text!r} is not a number from 1 to {_MOST_NORMALIZERS}", "Correct or unset it."
+        )
     return int(text)
 
 
 def module_of(program: str) -> str:
     """The Python module that a service process runs: `normalizer-2` runs `services.normalizer`."""
-    return f"services.{program.split('-')[0]}"
-
-
-def exists(program: Program) -> bool:
-    """Whether the tree holds this service."""
-    return (REPOSITORY_ROOT / Path(*module_of(program.name).split(".")) / "__main__.py").exists()
+    return f"services.{program.split('-', maxsplit=1)[0]}"
 
 
 def metrics_port(program: str) -> str:
@@ -62,7 +60,9 @@ def _normalizer(name: str) -> Program:
     return _service(name, (f"{name}-metrics",), f"{name}-metrics", _consumer(name))
 
 
-def _service(name: str, ports: Sequence[str], ready_port: str, environment: Environment, needs: Sequence[str] = ()) -> Program:
+def _service(
+    name: str, ports: Sequence[str], ready_port: str, environment: Environment, needs: Sequence[str] = ()
+) -> Program:
     def launch(context: Context) -> Launch:
         argv = [sys.executable, "-m", module_of(name)]
         return Launch(argv, REPOSITORY_ROOT, {"TIDEGATE_INSTANCE": name, **environment(context)})

