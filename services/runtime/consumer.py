@@ -29,6 +29,7 @@ class BatchConsumer:
         group: str,
         topics: Sequence[str],
         on_revoked: Callable[[list[TopicPartition]], None] | None = None,
+        on_assigned: Callable[[list[TopicPartition]], None] | None = None,
     ) -> None:
         self._consumer = Consumer(
             {
@@ -42,16 +43,27 @@ class BatchConsumer:
                 "fetch.wait.max.ms": 20,
             }
         )
-        options = {} if on_revoked is None else {"on_revoke": lambda _, partitions: on_revoked(partitions)}
+        self._failure: NeighbourUnavailableError | None = None
+        listeners = {"on_revoke": on_revoked, "on_assign": on_assigned}
+        options = {name: _without_consumer(listen) for name, listen in listeners.items() if listen is not None}
         self._consumer.subscribe(list(topics), **options)
 
     def read(self, max_records: int, timeout_seconds: float) -> list[Record]:
-        """Up to that many records, or what has come by the timeout; keep it at 5-20 ms under load."""
+        """Up to that many records, or what has come by the timeout; keep it at 5-20 ms under load.
+
+        Raises NeighbourUnavailableError when the consumer cannot go on. Records that came beside the failure are handed
+        over first, since the consumer's position is already behind them; the failure is raised by the next read.
+        """
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         try:
             messages = self._consumer.consume(max_records, timeout_seconds)
         except KafkaException as error:
             raise NeighbourUnavailableError("Kafka", error.args[0].name()) from error
-        return [_record(message) for message in messages if not _is_transient(message)]
+        records = [_record(message) for message in messages if message.error() is None]
+        self._failure = next(filter(None, map(_failure, messages)), None)
+        return records if records or self._failure is None else self.read(max_records, timeout_seconds)
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit, for each partition, the offset of the next record to read; returns when the broker has it."""
@@ -82,13 +94,16 @@ class BatchConsumer:
         self._consumer.close()
 
 
-def _is_transient(message: Message) -> bool:
+def _without_consumer(listen: Callable[[list[TopicPartition]], None]) -> Callable[[Any, list[TopicPartition]], None]:
+    return lambda _, partitions: listen(partitions)
+
+
+def _failure(message: Message) -> NeighbourUnavailableError | None:
+    """What makes going on pointless; librdkafka recovers from all other errors by itself."""
     error = message.error()
-    if error is None:
-        return False
-    if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        raise NeighbourUnavailableError("Kafka", error.name())
-    return True
+    if error is not None and (error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
+        return NeighbourUnavailableError("Kafka", error.name())
+    return None
 
 
 def _record(message: Message) -> Record:
