@@ -13,6 +13,7 @@ MetricName = Literal[
     "tidegate_contract_drift_total",
     "tidegate_messages_total",
     "tidegate_dead_letters_total",
+    "tidegate_unknown_codes_total",
     "tidegate_batch_duration_seconds",
     "tidegate_consumer_lag",
     "tidegate_workflows_total",
@@ -60,6 +61,9 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     ),
     "tidegate_dead_letters_total": Metric(
         "counter", "Messages put aside, by the first rule they broke.", ("stage", "rule_id")
+    ),
+    "tidegate_unknown_codes_total": Metric(
+        "counter", "Codes of a provider that the stage's table does not know yet, by table.", ("stage", "table")
     ),
     "tidegate_batch_duration_seconds": Metric("histogram", "Time for one batch of a stage.", ("stage",)),
     "tidegate_consumer_lag": Metric("gauge", "Messages not yet consumed.", ("group", "topic", "partition")),

@@ -20,6 +20,8 @@ class ProcessSettings(TidegateSettings):
     instance: str = "local"
     # Lowest level that is logged.
     log_level: str = "INFO"
+    # Address that /metrics, /healthz and /readyz are bound to: 0.0.0.0 where probes come from outside (Kubernetes).
+    metrics_host: str = "127.0.0.1"
     # Port of /metrics, /healthz and /readyz, for processes that are no HTTP servers; 0 takes any free one.
     metrics_port: int = 0
 
