@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,9 +144,10 @@ def main(arguments: list[str] | None = None) -> int:
     config = {"url": url}
     if auth := os.environ.get("TIDEGATE_SCHEMA_REGISTRY_AUTH"):
         config["basic.auth.user.info"] = auth
-    registrar = Registrar(SchemaRegistryClient(config), Sources((options.proto, place_validate_proto())))
+    sources = Sources((options.proto, place_validate_proto()))
     try:
-        results = list(registrar.register(load_topics(options.proto / "topics")))
+        with closing(SchemaRegistryClient(config)) as client:
+            results = list(Registrar(client, sources).register(load_topics(options.proto / "topics")))
     except RegistrationError as error:
         print(error, file=sys.stderr)
         return 1

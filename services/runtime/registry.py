@@ -44,5 +44,9 @@ class RegistrySchemaIds:
         except (OSError, httpx2.HTTPError) as error:
             raise self._unavailable(error) from error
 
+    def close(self) -> None:
+        """Close the connections; ids already known stay known to their serdes."""
+        self._client.close()
+
     def _unavailable(self, error: Exception) -> NeighbourUnavailableError:
         return NeighbourUnavailableError("schema registry", f"{self._url} answered {type(error).__name__}")
