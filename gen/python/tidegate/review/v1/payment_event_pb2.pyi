@@ -2,6 +2,7 @@ from buf.validate import validate_pb2 as _validate_pb2
 from tidegate.decisions.v1 import payment_decision_pb2 as _payment_decision_pb2
 from tidegate.inference.v1 import assessment_service_pb2 as _assessment_service_pb2
 from tidegate.payments.v1 import unified_payment_event_pb2 as _unified_payment_event_pb2
+from tidegate.payments.v1 import validation_failure_pb2 as _validation_failure_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -16,15 +17,19 @@ class PersistOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PERSIST_OUTCOME_UNSPECIFIED: _ClassVar[PersistOutcome]
     PERSIST_OUTCOME_STORED: _ClassVar[PersistOutcome]
     PERSIST_OUTCOME_DUPLICATE: _ClassVar[PersistOutcome]
+    PERSIST_OUTCOME_QUARANTINED: _ClassVar[PersistOutcome]
 PERSIST_OUTCOME_UNSPECIFIED: PersistOutcome
 PERSIST_OUTCOME_STORED: PersistOutcome
 PERSIST_OUTCOME_DUPLICATE: PersistOutcome
+PERSIST_OUTCOME_QUARANTINED: PersistOutcome
 
 class PaymentEventInput(_message.Message):
-    __slots__ = ("event",)
+    __slots__ = ("event", "origin")
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     event: _unified_payment_event_pb2.UnifiedPaymentEvent
-    def __init__(self, event: _Optional[_Union[_unified_payment_event_pb2.UnifiedPaymentEvent, _Mapping]] = ...) -> None: ...
+    origin: _validation_failure_pb2.MessageOrigin
+    def __init__(self, event: _Optional[_Union[_unified_payment_event_pb2.UnifiedPaymentEvent, _Mapping]] = ..., origin: _Optional[_Union[_validation_failure_pb2.MessageOrigin, _Mapping]] = ...) -> None: ...
 
 class PaymentEventResult(_message.Message):
     __slots__ = ("event_id", "action", "degraded", "outcome")
