@@ -64,7 +64,7 @@ def test_the_same_schema_id_gives_the_same_bytes(engines: Engines, ids: Registry
     """With the registered id in hand, the stock serializer's bytes are ours to the last one."""
 
     class KnowsItsId(SchemaRegistryClient):
-        def lookup_schema(self, subject_name: str, *_: object, **__: object) -> RegisteredSchema:  # type: ignore[override]
+        def lookup_schema(self, subject_name: str, *_: object, **__: object) -> RegisteredSchema:
             return self.get_latest_version(subject_name)
 
     config = {"auto.register.schemas": False, "skip.known.types": True, "use.deprecated.format": False}
