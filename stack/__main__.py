@@ -32,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument(
         "--engines-only", action="store_true", help="only the engines: no topics, no tables, no services"
     )
-    commands.add_parser("down", help="stop services and engines; data is kept")
+    stop = commands.add_parser("down", help="stop services and engines; data is kept")
+    stop.add_argument("--when-gone", type=int, metavar="PID", help="wait until this process is gone, then stop")
     commands.add_parser("status", help="engines, services, lag and counts on one screen")
     follow = commands.add_parser("logs", help="show logs, and follow them")
     follow.add_argument("names", nargs="*", help="programs to show; all by default")

@@ -58,12 +58,13 @@ def fetch_section(name: str) -> list[Path]:
     return fetch_all(read_lock().section(name))
 
 
-def fetch_all(artifacts: Sequence[LockedArtifact]) -> list[Path]:
+def fetch_all(artifacts: Sequence[LockedArtifact], client: httpx.Client | None = None) -> list[Path]:
     """Return the verified local files of these artifacts, downloading several at a time."""
     missing = [artifact for artifact in artifacts if not is_intact(artifact)]
     if missing:
         require_free_space(cache_directory(), sum(artifact.size_bytes for artifact in missing))
-        _download_all(missing)
+        with client or httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as session:
+            _download_all(missing, session)
     return [local_path(artifact.coordinate) for artifact in artifacts]
 
 
@@ -120,11 +121,11 @@ def repository_url() -> str:
     return os.environ.get("TIDEGATE_MAVEN_MIRROR") or str(MAVEN_CENTRAL_URL)
 
 
-def _download_all(artifacts: Sequence[LockedArtifact]) -> None:
+def _download_all(artifacts: Sequence[LockedArtifact], client: httpx.Client) -> None:
     total = sum(artifact.size_bytes for artifact in artifacts)
     line = TransferLine(f"Fetching {_describe(artifacts)}", total)
     base = repository_url()
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client, line:
+    with line:
         pool = ThreadPoolExecutor(_PARALLEL_DOWNLOADS)
         try:
             for _ in pool.map(lambda a: _download(client, base, a, line), artifacts):
@@ -159,6 +160,7 @@ def _download_once(client: httpx.Client, url: str, artifact: LockedArtifact, lin
         digest = _write_counted(response.iter_bytes(_CHUNK_BYTES), partial, line)
         if digest != artifact.sha256:
             raise _mismatch(artifact, digest)
+        partial.chmod(0o644)  # other users of a shared cache read it
         partial.replace(target)
 
 

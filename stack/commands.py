@@ -15,6 +15,7 @@ from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
 from stack.lifecycle import Stack
 from stack.logs import follow, followers_at_end, known_logs, recent
+from stack.processes import await_end
 from stack.program import Context, Program
 from stack.services import configured_normalizers, services
 from stack.status import collect
@@ -35,9 +36,10 @@ def up(arguments: Namespace) -> int:
 
 
 def down(arguments: Namespace) -> int:
-    """Stop services, then engines."""
-    del arguments
+    """Stop services, then engines; with `--when-gone`, as soon as that process has ended in whatever way."""
     home = Home.from_environment()
+    if arguments.when_gone is not None:
+        await_end(arguments.when_gone)
     with home.locked():
         programs = [*ENGINES, *services(configured_normalizers())]
         stack = Stack(home, programs, _say)

@@ -14,6 +14,7 @@ from stack.errors import StackError
 from stack.home import REPOSITORY_ROOT
 from stack.processes import tail
 
+_MIGRATIONS = REPOSITORY_ROOT / "services" / "orchestrator" / "migrations"
 _STEP_SECONDS = 300
 _TAIL_LINES = 25
 
@@ -26,10 +27,11 @@ class Step:
     argv: Sequence[str]
 
 
+MIGRATE: Sequence[str] = (sys.executable, "-m", "alembic", "-c", str(_MIGRATIONS / "alembic.ini"), "upgrade", "head")
 STEPS: Sequence[Step] = (
     Step("topics", [sys.executable, "-m", "stack.topics"]),
     Step("schemas", [sys.executable, "-m", "codegen.register"]),
-    Step("tables", [sys.executable, "-m", "services.orchestrator.migrations"]),
+    Step("tables", MIGRATE),
 )
 
 

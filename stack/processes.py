@@ -16,6 +16,7 @@ import psutil
 from stack.home import ProcessRecord
 
 _POLL_SECONDS = 0.05
+_WATCH_SECONDS = 0.5
 _ON_LINUX = platform.system() == "Linux"
 
 _children: list[subprocess.Popen[bytes]] = []  # held, so that none is finalised (and warned about) while it runs on
@@ -109,6 +110,13 @@ def kill(record: ProcessRecord) -> None:
         except psutil.NoSuchProcess:
             continue
     _wait_gone(record, _KILL_SECONDS)
+
+
+def await_end(pid: int) -> None:
+    """Return when this process has ended, however it did."""
+    first = identity(pid)
+    while first is not None and identity(pid) == first:
+        time.sleep(_WATCH_SECONDS)
 
 
 def memory_bytes(pid: int) -> int:

@@ -1,0 +1,45 @@
+"""The real engines for tests: one set per run, shared by all xdist workers, stopped however the run ends.
+
+A test asks for `engines`. With TIDEGATE_TEST_HOME set to the home of running engines (`TIDEGATE_HOME=… python -m stack
+up --engines-only`) those are used and left running: a fast inner loop. Otherwise a set of its own is started in a
+temporary home, on free ports, with the downloads of the shared cache.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.engines import STOP_SECONDS, Engines, only_one, running_engines, stack_command, start
+
+_HOME_FOLDER = "engines"
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Engines:
+    """The addresses of real engines, started by the first test that asks; stopped when the run ends."""
+    given = os.environ.get("TIDEGATE_TEST_HOME")
+    if given:
+        return running_engines(Path(given).resolve())
+    home = _run_folder(tmp_path_factory) / _HOME_FOLDER
+    with only_one(home.with_suffix(".lock")):
+        if not home.exists():
+            start(home)
+    return running_engines(home)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the engines at the end of the run, in the process that outlives all workers."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    if hasattr(config, "workerinput") or factory is None or getattr(factory, "_basetemp", None) is None:
+        return
+    home = factory.getbasetemp() / _HOME_FOLDER
+    if (home / "state.json").exists():
+        stack_command(home, "down", timeout=STOP_SECONDS)
+        shutil.rmtree(home / "data", ignore_errors=True)  # pytest keeps the folders of three runs; logs are enough
+
+
+def _run_folder(factory: pytest.TempPathFactory) -> Path:
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -1,0 +1,114 @@
+"""Starts and finds the engines that a test run uses."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stack.engines import ENGINES
+from stack.engines.postgresql import OWNER, READER, SUPERUSER, WRITER, database_url
+from stack.environment import engine_addresses
+from stack.home import REPOSITORY_ROOT, Home
+from stack.processes import is_running
+from stack.program import Context
+
+STOP_SECONDS = 180
+_START_SECONDS = 600  # the first one downloads
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where the engines of this run are."""
+
+    home: Path
+    kafka_bootstrap_servers: str
+    schema_registry_url: str
+    temporal_address: str
+    temporal_namespace: str
+
+    def database_url(self, role: str = "owner", database: str = "tidegate") -> str:
+        """`postgresql://…` of one of the roles owner, writer, reader, superuser."""
+        roles = {"owner": OWNER, "writer": WRITER, "reader": READER, "superuser": SUPERUSER}
+        return database_url(_context(self.home), roles[role], database)
+
+    def environment(self, role: str = "writer", database: str = "tidegate") -> dict[str, str]:
+        """Settings for a service started as a process of its own: the engines' addresses and nothing else."""
+        addresses = engine_addresses(_context(self.home), WRITER)
+        return {**addresses, "TIDEGATE_DATABASE_URL": self.database_url(role, database)}
+
+
+def stack_command(home: Path, *arguments: str, timeout: float, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m stack …` on a home and return what it said; `extra` goes to its environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "stack", *arguments],
+        cwd=REPOSITORY_ROOT,
+        env={**os.environ, "TIDEGATE_HOME": str(home), **extra},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def start(home: Path) -> None:
+    """Start engines that stop with this run, in whatever way it ends; fails the test when they do not start."""
+    _stop_when_gone(_controller_pid(), home)
+    done = stack_command(home, "up", "--engines-only", timeout=_START_SECONDS)
+    if done.returncode:
+        pytest.fail(f"the engines did not start:\n{done.stdout}", pytrace=False)
+
+
+def _stop_when_gone(pid: int, home: Path) -> None:
+    """A run that is killed leaves no engine behind: a watcher of its own session stops them."""
+    watcher = subprocess.Popen(
+        [sys.executable, "-m", "stack", "down", "--when-gone", str(pid)],
+        cwd=REPOSITORY_ROOT,
+        env={**os.environ, "TIDEGATE_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    watcher.returncode = 0  # it outlives this process on purpose
+
+
+def _controller_pid() -> int:
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
+def running_engines(home: Path) -> Engines:
+    """The addresses of the engines of a home; fails the test when one does not run."""
+    records = Home(home).read_state().processes
+    missing = [engine.name for engine in ENGINES if engine.name not in records or not is_running(records[engine.name])]
+    if missing:
+        pytest.fail(f"not running in {home}: {', '.join(missing)}; see {home / 'logs'}", pytrace=False)
+    addresses = engine_addresses(_context(home), READER)
+    return Engines(
+        home=home,
+        kafka_bootstrap_servers=addresses["TIDEGATE_KAFKA_BOOTSTRAP_SERVERS"],
+        schema_registry_url=addresses["TIDEGATE_SCHEMA_REGISTRY_URL"],
+        temporal_address=addresses["TIDEGATE_TEMPORAL_ADDRESS"],
+        temporal_namespace=addresses["TIDEGATE_TEMPORAL_NAMESPACE"],
+    )
+
+
+def _context(home: Path) -> Context:
+    place = Home(home)
+    ports: Mapping[str, int] = place.read_state().ports
+    return Context(place, ports, place.secrets([]))
+
+
+@contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    """Hold a lock between the workers of a run."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

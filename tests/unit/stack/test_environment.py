@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from stack.engines import ENGINES
+from stack.environment import public_environment, render
+from stack.errors import StackError
+from stack.home import Home
+from stack.program import Context
+from stack.services import configured_normalizers, services
+
+WHOLE = [*ENGINES, *services(normalizers=2)]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    ports = {port: 20000 + number for number, port in enumerate(port for one in WHOLE for port in one.ports)}
+    secrets = {secret: f"secret-of-{secret}" for one in WHOLE for secret in one.secrets}
+    return Context(Home(tmp_path), ports, secrets)
+
+
+def engines_only(context: Context) -> Context:
+    ports = {port: context.ports[port] for engine in ENGINES for port in engine.ports}
+    return Context(context.home, ports, context.secrets)
+
+
+def launched(context: Context, name: str) -> dict[str, str]:
+    (found,) = [one for one in WHOLE if one.name == name]
+    return dict(found.launch(context).environment)
+
+
+def test_the_file_holds_the_documented_names_and_no_empty_value(context: Context) -> None:
+    environment = public_environment(context)
+    assert set(environment) == {
+        "TIDEGATE_DATABASE_URL",
+        "TIDEGATE_GATEWAY_URL",
+        "TIDEGATE_INFERENCE_ADDRESS",
+        "TIDEGATE_INFERENCE_URL",
+        "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS",
+        "TIDEGATE_SCHEMA_REGISTRY_URL",
+        "TIDEGATE_STRIPE_DEFAULT_MERCHANT_ID",
+        "TIDEGATE_STRIPE_WEBHOOK_SECRET",
+        "TIDEGATE_TEMPORAL_ADDRESS",
+        "TIDEGATE_TEMPORAL_NAMESPACE",
+    }
+    assert all(environment.values())
+
+
+def test_what_was_not_started_is_missing_from_the_file(context: Context) -> None:
+    environment = public_environment(engines_only(context))
+    assert "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS" in environment
+    assert not {"TIDEGATE_GATEWAY_URL", "TIDEGATE_INFERENCE_ADDRESS", "TIDEGATE_INFERENCE_URL"} & set(environment)
+
+
+def test_people_read_the_database_and_the_orchestrator_writes_it(context: Context) -> None:
+    assert "//tidegate_reader:" in public_environment(context)["TIDEGATE_DATABASE_URL"]
+    assert "//tidegate_writer:" in launched(context, "orchestrator")["TIDEGATE_DATABASE_URL"]
+
+
+def test_only_those_who_verify_or_send_webhooks_get_the_secret(context: Context) -> None:
+    holders = {one.name for one in WHOLE if "TIDEGATE_STRIPE_WEBHOOK_SECRET" in one.launch(context).environment}
+    assert holders == {"gateway"}
+
+
+def test_the_file_is_one_sorted_assignment_a_line() -> None:
+    assert render({"B": "2", "A": "http://127.0.0.1:1/x"}) == "A=http://127.0.0.1:1/x\nB=2\n"
+
+
+def test_each_normalizer_is_an_instance_with_a_port_of_its_own(context: Context) -> None:
+    first, second = launched(context, "normalizer-1"), launched(context, "normalizer-2")
+    assert (first["TIDEGATE_INSTANCE"], second["TIDEGATE_INSTANCE"]) == ("normalizer-1", "normalizer-2")
+    assert first["TIDEGATE_METRICS_PORT"] != second["TIDEGATE_METRICS_PORT"]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1000", ""])
+def test_a_senseless_number_of_normalizers_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TIDEGATE_STACK_NORMALIZERS", text)
+    with pytest.raises(StackError, match="TIDEGATE_STACK_NORMALIZERS"):
+        configured_normalizers()
