@@ -1,0 +1,1 @@
+"""Plays a payment provider: makes realistic signed Stripe webhooks and posts them at a fixed rate."""

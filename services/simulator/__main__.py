@@ -1,0 +1,117 @@
+"""Command line of the simulator."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from services.runtime.clock import Clock, SystemClock, SystemIds
+from services.simulator.captured import read_folder
+from services.simulator.injections import Delivery, Rates
+from services.simulator.progress import Progress
+from services.simulator.report import Answered, as_text, summarise
+from services.simulator.run import Plan, Target, fresh_ids, post_all, replayed, simulated
+from services.simulator.sender import Redelivery
+from services.simulator.settings import WEBHOOK_PATH, read_settings, stack_env_file
+
+_WRONG_ANSWERS, _MISUSE, _INTERRUPTED = 1, 2, 130
+_DEFAULT_COUNT = 300
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    root = argparse.ArgumentParser(
+        prog="python -m services.simulator", description="Posts realistic signed Stripe webhooks at a fixed rate."
+    )
+    root.add_argument("--count", type=int, help="how many to post (default 300; with --from: every file once)")
+    root.add_argument("--seconds", type=float, help="how long to post, in place of --count")
+    root.add_argument("--rate", type=float, default=20.0, help="webhooks a second (default 20)")
+    root.add_argument("--seed", type=int, default=1, help="what happens follows from it (default 1)")
+    root.add_argument("--run-id", help="makes the ids of a run its own (default: random); repeat it to repeat a run")
+    root.add_argument("--from", dest="folder", type=Path, help="post the captured bodies of this folder instead")
+    root.add_argument("--fresh-ids", action="store_true", help="with --from: give each captured event a new id")
+    for name, what in (
+        ("duplicates", "events delivered twice"),
+        ("reordered", "events overtaken by the next one of the same payment"),
+        ("bad-signatures", "forged deliveries"),
+        ("malformed", "broken and off-contract bodies"),
+        ("odd", "bodies that look odd and are valid"),
+    ):
+        root.add_argument(f"--{name}", type=float, default=0.0, metavar="SHARE", help=f"share of {what}, 0 to 1")
+    root.add_argument("--retry", action="store_true", help="deliver again what is not acknowledged, as Stripe does")
+    root.add_argument("--retry-seconds", type=float, default=120.0, help="give up on a delivery after (default 120)")
+    root.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for an answer (default 10)")
+    root.add_argument("--url", help="full URL to post to (default: the gateway of the running stack)")
+    root.add_argument("--secret", help="signing secret (default: that of the running stack)")
+    root.add_argument("--report", type=Path, help="write every delivery and its answer to this JSON file")
+    return root
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Post, report, and tell by the exit code whether every answer was as expected."""
+    options = parser().parse_args(arguments)
+    clock = SystemClock()
+    try:
+        plan = _plan(options)
+        target = _target(options)
+        count, deliveries = _deliveries(options, plan, clock)
+        progress = Progress(sys.stderr, count, clock.monotonic)
+        answers = asyncio.run(post_all(islice(deliveries, count), plan, target, clock, progress.add))
+    except (ValueError, FileNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return _MISUSE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    progress.finish()
+    return _tell(options, plan, answers)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    rates = Rates(options.duplicates, options.reordered, options.bad_signatures, options.malformed, options.odd)
+    return Plan(options.seed, options.run_id or SystemIds().new(), options.rate, rates)
+
+
+def _target(options: argparse.Namespace) -> Target:
+    settings = read_settings()
+    url = options.url or (settings.gateway_url and settings.gateway_url.rstrip("/") + WEBHOOK_PATH)
+    secret = options.secret or settings.signing_secret
+    if not url or not secret:
+        raise ValueError(
+            f"No gateway is known: {stack_env_file()} names none. Run `make up`, or set TIDEGATE_GATEWAY_URL and "
+            "TIDEGATE_STRIPE_WEBHOOK_SECRET, or give --url and --secret."
+        )
+    return Target(url, secret, options.timeout, Redelivery(options.retry_seconds) if options.retry else None)
+
+
+def _deliveries(options: argparse.Namespace, plan: Plan, clock: Clock) -> tuple[int, Iterator[Delivery]]:
+    if options.folder is None:
+        count = options.count or (int(options.seconds * options.rate) if options.seconds else _DEFAULT_COUNT)
+        return count, simulated(plan, clock.now())
+    events = list(read_folder(options.folder, fresh_ids(plan.run_id) if options.fresh_ids else None))
+    return options.count or len(events), replayed(plan, events)
+
+
+def _tell(options: argparse.Namespace, plan: Plan, answers: Sequence[Answered]) -> int:
+    summary = summarise(answers)
+    sys.stdout.write(f"Seed {plan.seed}, run {plan.run_id}\n{as_text(summary, answers)}\n")
+    if options.report is not None:
+        content = {
+            "seed": plan.seed,
+            "run_id": plan.run_id,
+            "per_second": plan.per_second,
+            "summary": summary.as_json(),
+            "deliveries": [answer.as_json() for answer in answers],
+        }
+        options.report.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.write(f"Every delivery is in {options.report}\n")
+    if answers and all(answer.status is None for answer in answers):
+        sys.stdout.write("Nothing answered at all: is the gateway up? `make status` tells.\n")
+    return _WRONG_ANSWERS if summary.unexpected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

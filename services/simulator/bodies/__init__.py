@@ -1,0 +1,1 @@
+"""Stripe's objects in Stripe's own shape, one module an object."""

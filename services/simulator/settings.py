@@ -1,0 +1,38 @@
+"""Settings of the simulator: where to post and with which secret."""
+
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from services.runtime.settings import TidegateSettings
+
+WEBHOOK_PATH = "/webhooks/stripe"
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class SimulatorSettings(TidegateSettings):
+    """Read from the environment, else from the running stack's `stack.env`."""
+
+    # Base URL of the gateway.
+    gateway_url: str | None = None
+    # Comma-separated while a secret is rotated; the first one signs.
+    stripe_webhook_secret: SecretStr | None = None
+
+    @property
+    def signing_secret(self) -> str | None:
+        """The secret to sign with; None where none is configured."""
+        if self.stripe_webhook_secret is None:
+            return None
+        return self.stripe_webhook_secret.get_secret_value().split(",")[0].strip()
+
+
+def stack_env_file() -> Path:
+    """Where `make up` writes the stack's addresses: below `$TIDEGATE_HOME`, else `.tidegate/` of the repository."""
+    home = os.environ.get("TIDEGATE_HOME")
+    return (Path(home).expanduser() if home else _REPOSITORY / ".tidegate") / "stack.env"
+
+
+def read_settings() -> SimulatorSettings:
+    """The environment over the stack's file."""
+    return SimulatorSettings(_env_file=stack_env_file())  # type: ignore[call-arg]  # known to pydantic's mypy plugin only
