@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a ratio of ours to a baseline measured in the same run, never a bare time."""
