@@ -1,0 +1,1 @@
+"""Runs one durable workflow per payment event and stores and publishes what it decides."""

@@ -1,0 +1,1 @@
+"""Kafka, Temporal, gRPC and PostgreSQL behind the orchestrator's ports."""

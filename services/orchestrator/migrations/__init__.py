@@ -1,0 +1,1 @@
+"""Versions of the schema `tidegate`; `python -m services.orchestrator.migrations` applies them."""

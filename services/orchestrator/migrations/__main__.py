@@ -1,0 +1,31 @@
+"""Brings the schema `tidegate` up to date, as the owner role: `python -m services.orchestrator.migrations`."""
+
+import sys
+
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.orchestrator.migrations.runner import upgrade
+from services.orchestrator.settings import MigrationSettings
+
+
+def main() -> int:
+    """Upgrade to the newest version; a failure is told in one line that says what to do."""
+    try:
+        settings = MigrationSettings()  # type: ignore[call-arg] # read from the environment
+    except ValidationError:
+        sys.stderr.write("set TIDEGATE_DATABASE_URL to postgresql://owner:password@host:port/database\n")
+        return 2
+    try:
+        version = upgrade(settings.database_url.get_secret_value())
+    except SQLAlchemyError as error:
+        # The driver's own words hold no password; SQLAlchemy's wrapper may repeat the statement.
+        cause = error.__cause__ or error
+        sys.stderr.write(f"the migration failed and was rolled back: {str(cause).strip()}\n")
+        return 1
+    sys.stdout.write(f"schema tidegate is at version {version}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
