@@ -71,7 +71,7 @@ def _prepare(context: Context) -> None:
         _open_path_to(_binaries() / "postgres")
     if not (_cluster(context) / "PG_VERSION").exists():
         _initialise(context, user)
-    _await_old_backends(_cluster(context))
+    _clear_after_kill(_cluster(context))
 
 
 def _initialise(context: Context, user: str | None) -> None:
@@ -115,17 +115,24 @@ def _tool(name: str, arguments: list[str], user: str | None) -> None:
         )
 
 
-def _await_old_backends(cluster: Path) -> None:
-    """After a kill -9 of the server its backends need a moment to notice; a new server refuses to start beside them."""
+def _clear_after_kill(cluster: Path) -> None:
+    """After a kill -9 its backends need a moment to notice; then the lock file of a server that is gone is removed.
+
+    PostgreSQL itself takes a server for running as long as its zombie has not been reaped, which in a container may be
+    for ever. That no process works in the folder is the stronger proof.
+    """
     deadline = time.monotonic() + _OLD_BACKENDS_SECONDS
-    while time.monotonic() < deadline and any(_works_in(process, cluster) for process in psutil.process_iter()):
+    while any(_works_in(process, cluster) for process in psutil.process_iter()):
+        if time.monotonic() > deadline:
+            return  # somebody else's server: PostgreSQL will refuse, and say so in its log
         time.sleep(0.1)
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _works_in(process: psutil.Process, cluster: Path) -> bool:
     try:
         return bool(process.name() == "postgres" and process.cwd() == str(cluster))
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+    except (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
         return False
 
 

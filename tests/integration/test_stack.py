@@ -1,0 +1,284 @@
+"""Starts, breaks and repairs a whole set of engines, as an operator would: through the command line."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from stack.home import Home, ProcessRecord
+from stack.processes import identity, is_running
+from tests.engines import running_engines, stack_command
+
+pytestmark = pytest.mark.timeout(600)
+
+ENGINES = ("kafka", "postgresql", "apicurio", "temporal")
+_UP_SECONDS = 300
+_DOWN_SECONDS = 120
+
+
+def up(home: Path, **environment: str) -> str:
+    """Start the engines; they must start."""
+    done = stack_command(home, "up", "--engines-only", timeout=_UP_SECONDS, **environment)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def down(home: Path) -> str:
+    done = stack_command(home, "down", timeout=_DOWN_SECONDS)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def status(home: Path) -> dict[str, str]:
+    """The line of each program on the screen."""
+    done = stack_command(home, "status", timeout=60)
+    assert done.returncode == 0, done.stdout
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith("  ")]
+    return {words[0]: words[1] for words in reversed(lines)}
+
+
+def records(home: Path) -> dict[str, ProcessRecord]:
+    return Home(home).read_state().processes
+
+
+def kill(home: Path, name: str) -> None:
+    os.kill(records(home)[name].pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of this module's own, for it is going to be mistreated."""
+    folder = tmp_path_factory.mktemp("stack")
+    try:
+        up(folder)
+        yield folder
+    finally:
+        down(folder)
+
+
+@pytest.fixture
+def running(home: Path) -> Path:
+    """The home with every engine up, whatever the test before did to it."""
+    up(home)
+    return home
+
+
+def produce(home: Path, topic: str, value: bytes) -> None:
+    """Write one message and wait for its acknowledgement."""
+    servers = running_engines(home).kafka_bootstrap_servers
+    refused: list[object] = []
+    producer = Producer({"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True})
+    producer.produce(topic, value, on_delivery=lambda error, _: refused.append(error) if error else None)
+    assert producer.flush(30) == 0
+    assert not refused
+
+
+def read_all(home: Path, topic: str, count: int) -> list[bytes]:
+    """The first messages of a topic with one partition."""
+    servers = running_engines(home).kafka_bootstrap_servers
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "auto.offset.reset": "earliest"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    values: list[bytes] = []
+    deadline = time.monotonic() + 30
+    while len(values) < count and time.monotonic() < deadline:
+        message = consumer.poll(0.5)
+        if message is not None and not message.error():
+            values.append(message.value() or b"")
+    consumer.close()
+    return values
+
+
+def make_topic(home: Path) -> str:
+    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
+
+    name = f"stack.{secrets.token_hex(4)}"
+    client = AdminClient({"bootstrap.servers": running_engines(home).kafka_bootstrap_servers})
+    client.create_topics([NewTopic(name, 1, replication_factor=-1)])[name].result(30)
+    return name
+
+
+def test_engines_come_up_with_their_addresses_in_a_private_file(running: Path) -> None:
+    env_file = running / "stack.env"
+    assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
+    written = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
+    engines = running_engines(running)
+    assert written["TIDEGATE_KAFKA_BOOTSTRAP_SERVERS"] == engines.kafka_bootstrap_servers
+    assert written["TIDEGATE_DATABASE_URL"] == engines.database_url("reader")
+    assert "TIDEGATE_GATEWAY_URL" not in written
+    with psycopg.connect(written["TIDEGATE_DATABASE_URL"]) as connection:
+        row = connection.execute("SHOW synchronous_commit").fetchone()
+    assert row == ("on",)
+
+
+def test_up_again_changes_nothing(running: Path) -> None:
+    before = records(running)
+    up(running)
+    assert records(running) == before
+
+
+def test_roles_reach_only_their_own_database(running: Path) -> None:
+    url = running_engines(running).database_url("reader", "tidegate_registry")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(url)
+
+
+def test_no_engine_listens_beyond_loopback(running: Path) -> None:
+    import psutil
+
+    for record in records(running).values():
+        family = [psutil.Process(record.pid), *psutil.Process(record.pid).children(recursive=True)]
+        listening = [c.laddr.ip for p in family for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_killed_engine_is_seen_and_repaired(running: Path, name: str) -> None:
+    before = records(running)
+    kill(running, name)
+    assert "CRASHED" in status(running)[name]
+    assert name in up(running)
+    after = records(running)
+    assert all(is_running(record) for record in after.values())
+    assert [other for other in ENGINES if after[other] != before[other]] == [name]
+
+
+def test_what_kafka_acknowledged_outlives_its_kill(running: Path) -> None:
+    topic = make_topic(running)
+    produce(running, topic, b"acknowledged")
+    kill(running, "kafka")
+    up(running)
+    produce(running, topic, b"later")
+    assert read_all(running, topic, 2) == [b"acknowledged", b"later"]
+
+
+def test_what_postgresql_committed_outlives_its_kill(running: Path) -> None:
+    url = running_engines(running).database_url("owner")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS public.kept (value text)")
+        connection.execute("TRUNCATE public.kept")
+        connection.execute("INSERT INTO public.kept VALUES ('committed')")
+    kill(running, "postgresql")
+    up(running)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT value FROM public.kept").fetchall() == [("committed",)]
+
+
+def test_down_leaves_no_process_and_up_finds_the_data_at_the_same_addresses(running: Path) -> None:
+    topic = make_topic(running)
+    produce(running, topic, b"before")
+    stopped = records(running)
+    addresses = (running / "stack.env").read_text()
+    down(running)
+    assert [record for record in stopped.values() if identity(record.pid) is not None] == []
+    assert records(running) == {}
+    assert "not started" in status(running)["kafka"]
+    up(running)
+    assert (running / "stack.env").read_text() == addresses
+    assert read_all(running, topic, 1) == [b"before"]
+
+
+def test_a_port_taken_meanwhile_is_replaced_and_told(running: Path) -> None:
+    topic = make_topic(running)
+    produce(running, topic, b"before the move")
+    taken = Home(running).read_state().ports["kafka"]
+    down(running)
+    with socket.create_server(("127.0.0.1", taken)):
+        said = up(running)
+    moved = Home(running).read_state().ports["kafka"]
+    assert f"port {taken} of kafka is taken by another process; using {moved} from now on" in said
+    assert f"TIDEGATE_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:{moved}" in (running / "stack.env").read_text()
+    assert read_all(running, topic, 1) == [b"before the move"]
+
+
+def test_a_failing_engine_is_named_with_the_end_of_its_log(running: Path) -> None:
+    configuration = running / "data" / "postgresql" / "cluster" / "postgresql.conf"
+    intact = configuration.read_text()
+    kill(running, "postgresql")
+    configuration.write_text(intact + "\nno_such_setting = on\n")
+    done = stack_command(running, "up", "--engines-only", timeout=_UP_SECONDS)
+    configuration.write_text(intact)
+    assert done.returncode == 1
+    assert "postgresql stopped while it was starting" in done.stdout
+    assert "no_such_setting" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert is_running(records(running)["kafka"])
+
+
+def test_a_process_that_got_the_pid_of_a_dead_engine_is_left_alone(running: Path) -> None:
+    state_file = running / "state.json"
+    down(running)
+    state = json.loads(state_file.read_text())
+    state["processes"]["kafka"] = {"pid": os.getpid(), "identity": "another boot:1", "launch": ""}
+    state_file.write_text(json.dumps(state))
+    assert "CRASHED" in status(running)["kafka"]
+    down(running)  # this very process has that pid: it would not get further
+    assert "kafka" in up(running)
+
+
+def test_two_homes_run_side_by_side(running: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    try:
+        up(other)
+        ports = [*Home(running).read_state().ports.values(), *Home(other).read_state().ports.values()]
+        assert len(ports) == len(set(ports))
+        assert all(is_running(record) for record in records(running).values())
+    finally:
+        down(other)
+    assert all(is_running(record) for record in records(running).values())
+
+
+class Tampering(BaseHTTPRequestHandler):
+    """A mirror that answers every request with bytes of its own."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"not what was locked")
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_a_mirror_that_changes_files_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), Tampering) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{mirror.server_port}"
+        done = _up_from_nothing(tmp_path, url)
+        mirror.shutdown()
+    assert done.returncode == 1
+    assert "Refused" in done.stdout
+    assert "do not edit the lock" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_an_unreachable_registry_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    done = _up_from_nothing(tmp_path, f"http://127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stdout
+    assert "TIDEGATE_MAVEN_MIRROR" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def _up_from_nothing(folder: Path, mirror: str) -> subprocess.CompletedProcess[str]:
+    return stack_command(
+        folder / "home",
+        "up",
+        "--engines-only",
+        timeout=_UP_SECONDS,
+        TIDEGATE_CACHE=str(folder / "cache"),
+        TIDEGATE_MAVEN_MIRROR=mirror,
+    )
