@@ -1,0 +1,1 @@
+"""Answers questions about payments (fraud, retry, churn, recovery) over gRPC and JSON."""

@@ -1,0 +1,1 @@
+"""gRPC and JSON over the same handler."""

@@ -1,0 +1,110 @@
+"""What a decline means: its class, and whether its codes or advice forbid another try."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tidegate.inference.v1.payment_context_pb2 import PaymentContext
+from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_UNSPECIFIED, RetryAction
+from tidegate.payments.v1.unified_payment_event_pb2 import (
+    DECLINE_CLASS_FRAUD,
+    DECLINE_CLASS_GENERIC,
+    DECLINE_CLASS_HARD,
+    DECLINE_CLASS_UNKNOWN,
+    DECLINE_CLASS_UNSPECIFIED,
+    DeclineClass,
+)
+
+from services.inference.networks import network_code
+from services.inference.rules import HOUR_S, Prohibition
+from services.inference.tables import ClassRow, DeclineTables, Never
+
+# Classes that say nothing when another source says more.
+_VAGUE = (DECLINE_CLASS_GENERIC, DECLINE_CLASS_UNKNOWN, DECLINE_CLASS_UNSPECIFIED)
+_SEPARATORS = str.maketrans(dict.fromkeys(" -./:", "_"))
+
+
+@dataclass(frozen=True, slots=True)
+class DeclinePolicy:
+    """What the rules do about one class of decline: a ladder of waits in seconds, or an action."""
+
+    name: str
+    meaning: str
+    ladder_s: tuple[int, ...]
+    action: "RetryAction"
+    prohibition: Prohibition | None
+
+
+class Declines:
+    """The decline tables, looked up by code."""
+
+    def __init__(self, tables: DeclineTables) -> None:
+        self.most_tries = tables.tries.most
+        self.tries_window_s = tables.tries.window_hours * HOUR_S
+        self.policies = {row.decline_class: _policy(row) for row in tables.classes}
+        self._classes = {_word(row.code): row.decline_class for row in tables.decline_codes}
+        self._response_classes = {network_code(row.code): row.decline_class for row in tables.response_codes}
+        self._never_codes = {
+            _word(row.code): _prohibition(row.never, f"decline code {row.code} is not to be tried again")
+            for row in tables.decline_codes
+            if row.never is not None
+        }
+        self._never_advice = {
+            _word(row.code): _prohibition(row.never, f"provider advice {row.code}: {row.meaning}")
+            for row in tables.provider_advice
+            if row.never is not None
+        }
+
+    def classify(self, payment: PaymentContext) -> "DeclineClass":
+        """The class of a payment's decline: the worst that any source states, else the most specific."""
+        found = tuple(self._stated(payment))
+        for worst in (DECLINE_CLASS_HARD, DECLINE_CLASS_FRAUD):
+            if worst in found:
+                return worst
+        return next(
+            (each for each in found if each not in _VAGUE),
+            DECLINE_CLASS_GENERIC if DECLINE_CLASS_GENERIC in found else DECLINE_CLASS_UNKNOWN,
+        )
+
+    def prohibitions(self, payment: PaymentContext, decline_class: "DeclineClass") -> Iterator[Prohibition]:
+        """Every rule of issuer or provider that forbids another try of this payment by itself."""
+        yield from _present(
+            self._never_advice.get(_word(payment.provider_advice_code)),
+            self._never_codes.get(_word(payment.failure_code)),
+            self.policies[decline_class].prohibition,
+        )
+
+    def _stated(self, payment: PaymentContext) -> "Iterator[DeclineClass]":
+        yield payment.decline_class
+        yield self._classes.get(_word(payment.failure_code), DECLINE_CLASS_UNKNOWN)
+        if payment.network_decline_code:
+            yield self._response_classes.get(network_code(payment.network_decline_code), DECLINE_CLASS_UNKNOWN)
+
+
+def failed(payment: PaymentContext) -> bool:
+    """Whether the payment's facts tell of a failed attempt."""
+    return bool(payment.failure_code or payment.decline_class or payment.network_decline_code)
+
+
+def _word(code: str) -> str:
+    """A code as the tables write it: providers write "Stolen Card", "STOLEN_CARD" and "stolen_card"."""
+    return code.strip().lower().translate(_SEPARATORS)
+
+
+def _present(*rules: Prohibition | None) -> Iterable[Prohibition]:
+    return (rule for rule in rules if rule is not None)
+
+
+def _policy(row: ClassRow) -> DeclinePolicy:
+    name = DeclineClass.Name(row.decline_class).removeprefix("DECLINE_CLASS_").lower()
+    never = None if row.never is None else _prohibition(row.never, row.meaning)
+    return DeclinePolicy(
+        name=name,
+        meaning=row.meaning,
+        ladder_s=tuple(hours * HOUR_S for hours in row.wait_hours),
+        action=row.action or (never.action if never else RETRY_ACTION_UNSPECIFIED),
+        prohibition=never,
+    )
+
+
+def _prohibition(never: Never, description: str) -> Prohibition:
+    return Prohibition(never.name, never.action, description)

@@ -1,0 +1,125 @@
+"""The last step of every retry answer: holds it inside the card networks' rules, whatever a predictor says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidegate.inference.v1.payment_context_pb2 import Reason
+from tidegate.inference.v1.recovery_service_pb2 import (
+    RECOVERY_STEP_KIND_RETRY,
+    RecommendPlanResponse,
+    RecoveryStep,
+)
+from tidegate.inference.v1.retry_service_pb2 import (
+    RETRY_ACTION_DO_NOT_RETRY,
+    RETRY_ACTION_RETRY,
+    RecommendStrategyResponse,
+)
+
+from services.inference.case import Case, seconds_down, seconds_up
+from services.inference.rules import BudgetRule, Prohibition
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The first second at which another attempt is allowed, and the rule that says so."""
+
+    earliest_s: int
+    rule: str
+    description: str
+
+
+class NetworkGuard:
+    """Enforces prohibitions, waits and budgets on answers, in place.
+
+    A retry that comes too early is moved to the first second that every rule allows; one that is forbidden, or would
+    have to wait longer than `longest_wait_s`, is taken back.
+    """
+
+    def __init__(self, longest_wait_s: int) -> None:
+        self._longest_wait_s = longest_wait_s
+
+    def enforce(self, answer: RecommendStrategyResponse, case: Case) -> None:
+        """Hold a retry strategy inside the rules and state the budget and the rule that bounds it."""
+        answer.network_rule = ""
+        if case.prohibition is not None:
+            _take_back(answer, case.prohibition)
+        elif answer.action == RETRY_ACTION_RETRY:
+            self._bound(answer, case)
+        else:
+            answer.ClearField("retry_at")
+        answer.attempts_left = _attempts_left(answer, case)
+
+    def enforce_plan(self, plan: RecommendPlanResponse, case: Case) -> None:
+        """Hold every retry of a plan inside the rules, each counted against the budget of those after it."""
+        attempts = list(case.attempts_s)
+        steps = [step for step in plan.steps if self._allowed(step, case, attempts)]
+        steps.sort(key=lambda step: (step.not_before.seconds, step.not_before.nanos))
+        del plan.steps[:]
+        plan.steps.extend(steps)
+
+    def _bound(self, answer: RecommendStrategyResponse, case: Case) -> None:
+        bound = earliest_retry(case, case.attempts_s)
+        if bound.earliest_s - case.occurred_s > self._longest_wait_s:
+            _take_back(answer, _exhausted(bound))
+        elif seconds_down(answer.retry_at) < bound.earliest_s:
+            answer.retry_at.seconds, answer.retry_at.nanos = bound.earliest_s, 0
+            answer.ClearField("success_probability")  # it was stated for another moment
+            answer.network_rule = bound.rule
+            answer.reasons.append(Reason(code=bound.rule, description=bound.description))
+
+    def _allowed(self, step: RecoveryStep, case: Case, attempts: list[int]) -> bool:
+        """Whether a step may stay; a retry is moved where the rules want it and added to the attempts."""
+        if step.kind != RECOVERY_STEP_KIND_RETRY:
+            return True
+        if case.prohibition is not None:
+            return False
+        bound = earliest_retry(case, attempts)
+        if bound.earliest_s - attempts[-1] > self._longest_wait_s:
+            return False
+        if seconds_down(step.not_before) < bound.earliest_s:
+            step.not_before.seconds, step.not_before.nanos = bound.earliest_s, 0
+        attempts.append(seconds_up(step.not_before))
+        return True
+
+
+def earliest_retry(case: Case, attempts_s: Sequence[int]) -> Bound:
+    """The first second after these attempts (ascending) at which network and budget allow another one."""
+    bounds = [Bound(attempts_s[-1] + 1, "attempts.latest", "not before the latest attempt")]
+    if case.wait is not None:
+        bounds.append(Bound(case.occurred_s + case.wait.seconds, case.wait.name, case.wait.description))
+    spent = (budget for budget in case.network.budgets if len(attempts_s) >= budget.attempts)
+    bounds.extend(_free_again(budget, attempts_s) for budget in spent)
+    return max(bounds, key=lambda bound: bound.earliest_s)
+
+
+def _free_again(budget: BudgetRule, attempts_s: Sequence[int]) -> Bound:
+    """When the oldest of the last N attempts leaves the closed window, so that one more makes N again."""
+    return Bound(attempts_s[-budget.attempts] + budget.window_s + 1, budget.name, budget.description)
+
+
+def _attempts_left(answer: RecommendStrategyResponse, case: Case) -> int:
+    """What the tightest budget still allows at retry_at, or right after the attempt where no retry is recommended."""
+    if answer.action == RETRY_ACTION_DO_NOT_RETRY:
+        return 0
+    retry = answer.action == RETRY_ACTION_RETRY
+    moment = seconds_down(answer.retry_at) if retry else case.latest_s + 1
+    return max(0, min(_left(budget, case.attempts_s, moment) for budget in case.network.budgets))
+
+
+def _left(budget: BudgetRule, attempts_s: Sequence[int], moment_s: int) -> int:
+    return budget.attempts - sum(attempt >= moment_s - budget.window_s for attempt in attempts_s)
+
+
+def _exhausted(bound: Bound) -> Prohibition:
+    return Prohibition(bound.rule, RETRY_ACTION_DO_NOT_RETRY, f"no attempt is allowed soon enough: {bound.description}")
+
+
+def _take_back(answer: RecommendStrategyResponse, rule: Prohibition) -> None:
+    answer.network_rule = rule.name
+    if answer.action != RETRY_ACTION_RETRY:
+        return
+    answer.action = rule.action
+    answer.ClearField("retry_at")
+    answer.ClearField("success_probability")
+    del answer.reasons[:]  # they argued for the retry
+    answer.reasons.append(Reason(code=rule.name, description=rule.description))

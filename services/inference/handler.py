@@ -1,0 +1,121 @@
+"""Answers questions about payments from the predictors' answers, with the network guard as the last step. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from tidegate.inference.v1.assessment_service_pb2 import (
+    QUESTION_CHURN,
+    QUESTION_FRAUD,
+    QUESTION_RECOVERY,
+    QUESTION_RETRY,
+    Assessment,
+    AssessmentItem,
+    Question,
+)
+from tidegate.inference.v1.churn_service_pb2 import PredictRequest, PredictResponse
+from tidegate.inference.v1.fraud_service_pb2 import ScoreResponse
+from tidegate.inference.v1.payment_context_pb2 import PaymentContext
+from tidegate.inference.v1.recovery_service_pb2 import RecommendPlanResponse
+from tidegate.inference.v1.retry_service_pb2 import RecommendStrategyResponse
+
+from services.inference.case import Case, CaseReader
+from services.inference.guard import NetworkGuard
+from services.inference.ports import ChurnPredictor, FraudPredictor, RecoveryPredictor, RetryPredictor
+
+DEFAULT_HORIZON_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Predictors:
+    """What answers each question."""
+
+    fraud: FraudPredictor
+    retry: RetryPredictor
+    churn: ChurnPredictor
+    recovery: RecoveryPredictor
+
+
+class Handler:
+    """Lists in, lists out, in order. `at` is the moment of the answer; nothing else but the payments bears on it."""
+
+    def __init__(self, reader: CaseReader, guard: NetworkGuard, predictors: Predictors) -> None:
+        self._reader = reader
+        self._guard = guard
+        self._predictors = predictors
+
+    def score(self, payments: Sequence[PaymentContext], at: Timestamp) -> list[ScoreResponse]:
+        """Answers of FraudService.Score."""
+        return self._predictors.fraud.score(self._read(payments), at)
+
+    def recommend(self, payments: Sequence[PaymentContext], at: Timestamp) -> list[RecommendStrategyResponse]:
+        """Answers of RetryService.RecommendStrategy, inside the networks' rules."""
+        return self._recommend(self._read(payments), at)
+
+    def predict(self, requests: Sequence[PredictRequest], at: Timestamp) -> list[PredictResponse]:
+        """Answers of ChurnService.Predict."""
+        horizons = [request.horizon_days or DEFAULT_HORIZON_DAYS for request in requests]
+        return self._predictors.churn.predict(self._read(request.payment for request in requests), horizons, at)
+
+    def plan(self, payments: Sequence[PaymentContext], at: Timestamp) -> list[RecommendPlanResponse]:
+        """Answers of RecoveryService.RecommendPlan, inside the networks' rules."""
+        cases = self._read(payments)
+        return self._plan(cases, self._recommend(cases, at), at)
+
+    def assess(self, items: Sequence[AssessmentItem], at: Timestamp) -> list[Assessment]:
+        """Answers of AssessmentService.Assess: each predictor is asked once, for all the items that ask for it."""
+        cases = self._read(item.payment for item in items)
+        answers = [Assessment(payment_id=item.payment.payment_id) for item in items]
+        fraud = _asking(items, QUESTION_FRAUD)
+        if fraud:
+            for index, score in zip(fraud, self._predictors.fraud.score(_pick(cases, fraud), at), strict=True):
+                answers[index].fraud.CopyFrom(score)
+        churn = _asking(items, QUESTION_CHURN)
+        if churn:
+            horizons = [DEFAULT_HORIZON_DAYS] * len(churn)
+            predictions = self._predictors.churn.predict(_pick(cases, churn), horizons, at)
+            for index, prediction in zip(churn, predictions, strict=True):
+                answers[index].churn.CopyFrom(prediction)
+        self._assess_failures(items, cases, answers, at)
+        return answers
+
+    def _assess_failures(
+        self, items: Sequence[AssessmentItem], cases: Sequence[Case], answers: Sequence[Assessment], at: Timestamp
+    ) -> None:
+        """Retry and recovery: the plan is made from the same guarded strategy that is answered."""
+        retry, recovery = set(_asking(items, QUESTION_RETRY)), _asking(items, QUESTION_RECOVERY)
+        either = sorted(retry.union(recovery))
+        if not either:
+            return
+        strategies = dict(zip(either, self._recommend(_pick(cases, either), at), strict=True))
+        for index in retry:
+            answers[index].retry.CopyFrom(strategies[index])
+        if recovery:
+            plans = self._plan(_pick(cases, recovery), [strategies[index] for index in recovery], at)
+            for index, plan in zip(recovery, plans, strict=True):
+                answers[index].recovery.CopyFrom(plan)
+
+    def _recommend(self, cases: Sequence[Case], at: Timestamp) -> list[RecommendStrategyResponse]:
+        answers = self._predictors.retry.recommend(cases, at)
+        for answer, case in zip(answers, cases, strict=True):
+            self._guard.enforce(answer, case)
+        return answers
+
+    def _plan(
+        self, cases: Sequence[Case], strategies: Sequence[RecommendStrategyResponse], at: Timestamp
+    ) -> list[RecommendPlanResponse]:
+        plans = self._predictors.recovery.plan(cases, strategies, at)
+        for plan, case in zip(plans, cases, strict=True):
+            self._guard.enforce_plan(plan, case)
+        return plans
+
+    def _read(self, payments: Iterable[PaymentContext]) -> list[Case]:
+        return [self._reader.read(payment) for payment in payments]
+
+
+def _asking(items: Sequence[AssessmentItem], question: "Question") -> list[int]:
+    return [index for index, item in enumerate(items) if question in item.questions]
+
+
+def _pick(cases: Sequence[Case], indexes: Sequence[int]) -> list[Case]:
+    return [cases[index] for index in indexes]

@@ -1,0 +1,1 @@
+"""The documented rules that answer where no model is deployed."""

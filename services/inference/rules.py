@@ -1,0 +1,35 @@
+"""What one rule says about one payment: a prohibition, a wait, a budget. Values only."""
+
+from dataclasses import dataclass
+
+from tidegate.inference.v1.retry_service_pb2 import RetryAction
+
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Prohibition:
+    """A rule that forbids another try by itself, and what to do instead."""
+
+    name: str
+    action: "RetryAction"
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A rule that allows another try no sooner than this after the one that failed."""
+
+    name: str
+    seconds: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRule:
+    """At most `attempts` attempts, the first one included, in any closed window of this length."""
+
+    name: str
+    attempts: int
+    window_s: int
+    description: str
