@@ -14,7 +14,6 @@ from stack.errors import StackError
 from stack.home import REPOSITORY_ROOT
 from stack.processes import tail
 
-_MIGRATIONS = REPOSITORY_ROOT / "services" / "orchestrator" / "migrations"
 _STEP_SECONDS = 300
 _TAIL_LINES = 25
 
@@ -27,7 +26,7 @@ class Step:
     argv: Sequence[str]
 
 
-MIGRATE: Sequence[str] = (sys.executable, "-m", "alembic", "-c", str(_MIGRATIONS / "alembic.ini"), "upgrade", "head")
+MIGRATE: Sequence[str] = (sys.executable, "-m", "services.orchestrator.migrations")
 STEPS: Sequence[Step] = (
     Step("topics", [sys.executable, "-m", "stack.topics"]),
     Step("schemas", [sys.executable, "-m", "codegen.register"]),

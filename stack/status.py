@@ -26,7 +26,7 @@ from stack.program import Context, Kind, NotReadyError, Program
 
 _PROBE_SECONDS = 2.0
 _COUNTED_TABLES = ("payment_events", "decisions", "quarantine")
-_OUTBOX = "outbox"
+_OUTBOX = "decision_outbox"
 _MEBIBYTE = 1 << 20
 
 T = TypeVar("T")
