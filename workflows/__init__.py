@@ -1,0 +1,1 @@
+"""Temporal definitions: what happens to an event, step by step, whatever fails."""

@@ -1,0 +1,1 @@
+"""Keeps one event that could not be normalised for review."""

@@ -1,0 +1,1 @@
+"""Decides on one payment event and stores the decision."""

@@ -1,0 +1,53 @@
+"""The steps of PaymentEventWorkflow, over their ports."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from temporalio import activity
+
+from workflows.payment_event.contract import (
+    ASSESS_PAYMENT,
+    PERSIST_DECISION,
+    VALIDATE_BUSINESS_RULES,
+    AssessPaymentInput,
+    AssessPaymentResult,
+    PersistDecisionInput,
+    PersistDecisionResult,
+    ValidateBusinessRulesInput,
+    ValidateBusinessRulesResult,
+)
+from workflows.payment_event.ports import BusinessRules, DecisionStore, RecordRefusedError, Refused, Scoring
+
+
+class PaymentEventActivities:
+    """Steps as Temporal calls them."""
+
+    def __init__(self, rules: BusinessRules, scoring: Scoring, store: DecisionStore) -> None:
+        self._rules = rules
+        self._scoring = scoring
+        self._store = store
+
+    @property
+    def all(self) -> Sequence[Callable[..., Any]]:
+        """What a worker registers."""
+        return [self.validate_business_rules, self.assess_payment, self.persist_decision]
+
+    @activity.defn(name=VALIDATE_BUSINESS_RULES)
+    async def validate_business_rules(self, question: ValidateBusinessRulesInput) -> ValidateBusinessRulesResult:
+        """Blocklist and merchant limits."""
+        (hits,) = await self._rules.check([question.event])
+        return ValidateBusinessRulesResult(rule_hits=hits)
+
+    @activity.defn(name=ASSESS_PAYMENT)
+    async def assess_payment(self, question: AssessPaymentInput) -> AssessPaymentResult:
+        """All models that have something to say about the event, in one call."""
+        (assessment,) = await self._scoring.assess([question.item])
+        return AssessPaymentResult(assessment=assessment)
+
+    @activity.defn(name=PERSIST_DECISION)
+    async def persist_decision(self, record: PersistDecisionInput) -> PersistDecisionResult:
+        """Event, decision and outbox row, in one transaction."""
+        (outcome,) = await self._store.persist([record])
+        if isinstance(outcome, Refused):
+            raise RecordRefusedError(outcome.reason)
+        return PersistDecisionResult(outcome=outcome)

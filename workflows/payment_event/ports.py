@@ -1,0 +1,70 @@
+"""What the steps of PaymentEventWorkflow need from the outside. All take lists: one event asks with a list of one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tidegate.decisions.v1.payment_decision_pb2 import RuleHit
+from tidegate.inference.v1.assessment_service_pb2 import Assessment, AssessmentItem
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+
+from workflows.payment_event.contract import PersistDecisionInput, PersistOutcome
+
+
+class RulesUnavailableError(Exception):
+    """The rules could not be read now; trying again can help."""
+
+
+class ScoringUnavailableError(Exception):
+    """The models did not answer in time; trying again can help."""
+
+
+class ScoringRefusedError(Exception):
+    """The models refuse the question, or their answer breaks its contract; the same question gets the same answer."""
+
+
+class StorageUnavailableError(Exception):
+    """Storage did not answer; trying again can help, and is safe."""
+
+
+class RecordRefusedError(Exception):
+    """Storage refuses a record for good. Its text names the rule, never a value."""
+
+
+class BusinessRules(Protocol):
+    """Checks events against the merchant's rules. A caller must not assume that two calls see the same rules."""
+
+    async def check(self, events: Sequence[UnifiedPaymentEvent]) -> Sequence[Sequence[RuleHit]]:
+        """Rules that each event broke, in the order of the events; RulesUnavailableError."""
+        ...
+
+
+class Scoring(Protocol):
+    """Asks the models. A caller must not assume that every question is answered by a model: see each provenance."""
+
+    async def assess(self, items: Sequence[AssessmentItem]) -> Sequence[Assessment]:
+        """Answers in the order of the items; ScoringUnavailableError, ScoringRefusedError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Storage will never take this record."""
+
+    # Names the constraint or kind of error, never a value.
+    reason: str
+
+
+class DecisionStore(Protocol):
+    """Stores events with their decisions, and queues the decisions for publication, all in one transaction.
+
+    A caller must not assume that a record is absent because a call raised: it may have been stored before the answer
+    was lost. Storing again is safe and answers DUPLICATE.
+    """
+
+    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[PersistOutcome | Refused]:
+        """What became of each record, in their order; one refused record does not keep the others out.
+
+        StorageUnavailableError when nothing can be said of any of them.
+        """
+        ...
