@@ -20,11 +20,12 @@ from services.simulator.bodies.uncontracted import attached_payment_method, cust
 from services.simulator.ids import StripeIds
 from services.simulator.life_cycles import Dice, Step, draw_steps, open_payment
 from services.simulator.payments import Payment
+from services.simulator.tables.currencies import minor_units
 from services.simulator.world import Merchant, World
 
 # Share of new stories that are no payment at all.
 _NO_PAYMENT = 0.1
-_LARGEST_PAYOUT = 5_000_000
+_LARGEST_PAYOUT = 5_000_000  # US cents
 
 
 class Expected(StrEnum):
@@ -160,7 +161,9 @@ def _no_payment(dice: Dice, world: World, at: int) -> Event:
     merchant, payer = world.draw(dice.rng)
     event_type = dice.rng.choice(("customer.created", "customer.updated", "payment_method.attached", "payout.paid"))
     if event_type == "payout.paid":
-        now = payout(merchant, dice.ids.new("po"), dice.rng.randrange(_LARGEST_PAYOUT), at)
+        now = payout(
+            merchant, dice.ids.new("po"), minor_units(dice.rng.randrange(_LARGEST_PAYOUT), merchant.currency), at
+        )
     elif event_type == "payment_method.attached":
         now = attached_payment_method(payer, at)
     else:

@@ -61,6 +61,7 @@ class BodyFault:
     name: str
     expected: Expected
     spoil: Callable[[JsonObject], bytes]
+    weight: int = 1
 
 
 def inject(events: Iterator[Event], rates: Rates, rng: Random, ids: StripeIds) -> Iterator[Delivery]:
@@ -96,15 +97,19 @@ def _with_faults(deliveries: Iterator[Delivery], rates: Rates, rng: Random, ids:
             yield _forged(delivery.event, rng.choice(_FORGERIES), ids)
         contracted = delivery.expected is Expected.NORMALISED
         if rng.random() < rates.malformed and contracted:
-            yield _spoiled(delivery.event, rng.choice(BODY_FAULTS), ids)
+            yield _spoiled(delivery.event, _pick(rng, BODY_FAULTS), ids)
         if rng.random() < rates.odd and contracted:
-            yield _spoiled(delivery.event, rng.choice(ODDITIES), ids)
+            yield _spoiled(delivery.event, _pick(rng, ODDITIES), ids)
         while again and again[0][0] <= number:
             yield again.popleft()[1]
 
 
 def _clean(event: Event) -> Delivery:
     return Delivery(event, event.body, event.expected)
+
+
+def _pick(rng: Random, faults: tuple[BodyFault, ...]) -> BodyFault:
+    return rng.choices(faults, [fault.weight for fault in faults])[0]
 
 
 def _forged(event: Event, signing: Signing, ids: StripeIds) -> Delivery:
@@ -210,10 +215,10 @@ BODY_FAULTS: tuple[BodyFault, ...] = (
     BodyFault("amount.in_words", Expected.DEAD, _setting(amount="twelve")),
     BodyFault("amount.fraction", Expected.DEAD, _setting(amount=12.5)),
     BodyFault("amount.beyond_64_bits", Expected.DEAD, _setting(amount=2**64 - 1)),
-    BodyFault("amount.huge", Expected.VALIDATION_FAILURE, _setting(amount=_HUGE)),
+    BodyFault("amount.huge", Expected.VALIDATION_FAILURE, _setting(amount=_HUGE), weight=4),
     BodyFault("currency.absent", Expected.DEAD, _without("currency")),
     BodyFault("currency.in_words", Expected.DEAD, _setting(currency="dollars")),
-    BodyFault("currency.unsupported", Expected.VALIDATION_FAILURE, _setting(currency=UNSUPPORTED)),
+    BodyFault("currency.unsupported", Expected.VALIDATION_FAILURE, _setting(currency=UNSUPPORTED), weight=4),
     BodyFault("metadata.list", Expected.DEAD, _setting(metadata=["a", "b"])),
 )
 

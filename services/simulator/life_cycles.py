@@ -126,6 +126,8 @@ def _by_card(dice: Dice, payment: Payment) -> Iterator[Step]:
 
 def _succeeds(dice: Dice, payment: Payment) -> Iterator[Step]:
     yield Step(dice.gap(0, 5), _try(dice, payment, None), _succeeded(payment))
+    if payment.merchant.api_version.captures_later:
+        yield Step(dice.gap(0, 3), lambda was, _: was.booked(), ("charge.updated",))
     yield from _afterwards(dice, payment)
 
 
@@ -243,6 +245,7 @@ def _try(
         decline=decline,
         network_advice_code=_advice_code(dice, payment.card, decline),
         captured=payment.amount if captures and settled == "succeeded" else 0,
+        booked=not (payment.merchant.api_version.captures_later and captures),
     )
     return lambda was, at: was.tried(replace(attempt, created=at))
 

@@ -21,6 +21,8 @@ class Attempt:
     # Mastercard's merchant advice code on a decline.
     network_advice_code: str | None = None
     captured: int = 0
+    # Whether the capture is on the balance yet.
+    booked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class Payment:
         return replace(
             self, status="succeeded", attempts=(*self.attempts[:-1], replace(self.attempts[-1], captured=self.amount))
         )
+
+    def booked(self) -> "Payment":
+        """The capture has reached the merchant's balance."""
+        return replace(self, attempts=(*self.attempts[:-1], replace(self.attempts[-1], booked=True)))
 
     def canceled(self, reason: str) -> "Payment":
         """Given up."""

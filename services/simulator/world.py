@@ -107,7 +107,7 @@ class World:
         return self.merchants[at], rng.choice(self.customers[at])
 
 
-def build_world(seed: int, year: int, merchants: int = 24, customers_each: int = 40) -> World:
+def build_world(seed: int, year: int, merchants: int = 32, customers_each: int = 30) -> World:
     """The world of a seed; `year` is the present one, from which cards expire."""
     rng = Random(f"world:{seed}")
     ids = StripeIds(rng)
@@ -117,8 +117,8 @@ def build_world(seed: int, year: int, merchants: int = 24, customers_each: int =
 
 def _merchant(rng: Random, ids: StripeIds, number: int) -> Merchant:
     name = f"{_TRADES[number % len(_TRADES)]} {number + 1}"
-    # Every currency has a merchant before one comes twice.
-    currency = CURRENCIES[number % len(CURRENCIES)] if number < 2 * len(CURRENCIES) else USD
+    # Every currency has a merchant; all further ones sell in US dollars.
+    currency = CURRENCIES[number] if number < len(CURRENCIES) else USD
     start = rng.randrange(len(_PRICES) - 3)
     return Merchant(
         name=name,

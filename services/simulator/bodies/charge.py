@@ -20,7 +20,7 @@ def charge(payment: Payment, attempt: Attempt) -> JsonObject:
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
-        "balance_transaction": attempt.balance_transaction if attempt.captured else None,
+        "balance_transaction": attempt.balance_transaction if attempt.captured and attempt.booked else None,
         "billing_details": billing_details(payment.customer),
         "calculated_statement_descriptor": payment.merchant.name.upper(),
         "captured": attempt.captured > 0,

@@ -34,6 +34,11 @@ class ApiVersion:
         return self.name >= "2024-12-18"
 
     @property
+    def captures_later(self) -> bool:
+        """Whether a capture completes after the answer, told by a `charge.updated` (the default from 2024-04-10)."""
+        return self.name >= "2024-04-10"
+
+    @property
     def links_invoice(self) -> bool:
         """Whether charges and PaymentIntents name their invoice; removed with 2025-03-31."""
         return self.name < "2025-03-31"

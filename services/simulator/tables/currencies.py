@@ -23,9 +23,20 @@ CURRENCIES: tuple[Currency, ...] = (
     Currency("cad", 2, 137),
     Currency("aud", 2, 152),
     Currency("chf", 2, 88),
-    Currency("sek", 2, 1050),
     Currency("jpy", 0, 150),
     Currency("kwd", 3, 307, step=10),
+    Currency("krw", 0, 1400),
+    Currency("sek", 2, 1050),
+    Currency("nok", 2, 1100),
+    Currency("dkk", 2, 690),
+    Currency("pln", 2, 400),
+    Currency("nzd", 2, 170),
+    Currency("sgd", 2, 135),
+    Currency("hkd", 2, 778),
+    Currency("inr", 2, 8500),
+    Currency("brl", 2, 580),
+    Currency("mxn", 2, 2000),
+    Currency("aed", 2, 367),
 )
 
 # A real currency (ISO 4217) that Tidegate's table of supported ones leaves out by default.
