@@ -1,0 +1,1 @@
+"""Kafka and the Schema Registry behind the gateway's ports."""

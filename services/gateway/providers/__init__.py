@@ -1,0 +1,1 @@
+"""What each provider does its own way: signatures, routes from event type to contract, where things stand in a body."""
