@@ -29,10 +29,12 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = root.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start what is not running, and wait until it is ready")
+    start.add_argument("names", nargs="*", help="start these alone, and deploy nothing; all by default")
     start.add_argument(
         "--engines-only", action="store_true", help="only the engines: no topics, no tables, no services"
     )
     stop = commands.add_parser("down", help="stop services and engines; data is kept")
+    stop.add_argument("names", nargs="*", help="stop these alone; all by default")
     stop.add_argument("--when-gone", type=int, metavar="PID", help="wait until this process is gone, then stop")
     commands.add_parser("status", help="engines, services, lag and counts on one screen")
     follow = commands.add_parser("logs", help="show logs, and follow them")

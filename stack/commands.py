@@ -28,7 +28,9 @@ def up(arguments: Namespace) -> int:
     """Start what does not run; write `stack.env`."""
     home = Home.from_environment()
     with home.locked():
-        if arguments.engines_only:
+        if arguments.names:
+            _up_some(_whole_stack(), arguments.names)
+        elif arguments.engines_only:
             _up_engines(home)
         else:
             _up_everything(home)
@@ -41,11 +43,13 @@ def down(arguments: Namespace) -> int:
     if arguments.when_gone is not None:
         await_end(arguments.when_gone)
     with home.locked():
-        programs = [*ENGINES, *services(configured_normalizers())]
-        stack = Stack(home, programs, _say)
-        stack.stop_strangers()
-        stack.stop_all([program for program in programs if program not in ENGINES])
-        stack.stop_all(ENGINES)
+        stack = _whole_stack()
+        if arguments.names:
+            stack.stop_all(_chosen(stack, arguments.names))
+        else:
+            stack.stop_strangers()
+            stack.stop_all([program for program in stack.programs if program not in ENGINES])
+            stack.stop_all(ENGINES)
     return 0
 
 
@@ -84,13 +88,9 @@ def env(arguments: Namespace) -> int:
         _require_ports(context, ENGINES)
         sys.stdout.write(render(engine_addresses(context, role)))
         return 0
-    chosen = [program for program in stack.programs if program.name == arguments.name]
-    if not chosen:
-        raise StackError(
-            f"There is no {arguments.name!r}", f"One of: {', '.join([*ROLES, *(p.name for p in stack.programs)])}."
-        )
-    _require_ports(context, [*ENGINES, *chosen])
-    sys.stdout.write(render(chosen[0].launch(context).environment))
+    (chosen,) = _chosen(stack, [arguments.name])
+    _require_ports(context, [*ENGINES, chosen])
+    sys.stdout.write(render(chosen.launch(context).environment))
     return 0
 
 
@@ -110,7 +110,7 @@ def _up_engines(home: Home) -> None:
     _say(f"Engines ({home.root})")
     context = stack.settle()
     stack.start_all(context, ENGINES)
-    _write_env(_full_context(stack))
+    _write_env(stack)
 
 
 def _up_everything(home: Home) -> None:
@@ -124,10 +124,24 @@ def _up_everything(home: Home) -> None:
     deploy({**os.environ, **engine_addresses(context, OWNER)}, home.log_folder, _say)
     _say("Services")
     stack.start_all(context, ours)
-    _write_env(context)
+    _write_env(stack)
     for program in ours:
         for what, where in program.links(context).items():
             _say(f"  {program.name:<14} {what:<10} {where}")
+
+
+def _up_some(stack: Stack, names: Sequence[str]) -> None:
+    chosen = _chosen(stack, names)
+    _require_ports(stack.context(), chosen)
+    stack.start_all(stack.settle(), chosen)
+    _write_env(stack)
+
+
+def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:
+    known = {program.name: program for program in stack.programs}
+    if unknown := [name for name in names if name not in known]:
+        raise StackError(f"There is no {', '.join(unknown)}", f"One of: {', '.join(known)}.")
+    return [known[name] for name in names]
 
 
 def _whole_stack() -> Stack:
@@ -147,9 +161,10 @@ def _full_context(stack: Stack) -> Context:
     return Context(context.home, context.ports, stack.home.secrets([STRIPE_WEBHOOK_SECRET, *context.secrets]))
 
 
-def _write_env(context: Context) -> None:
-    write_private(context.home.env_file, render(public_environment(context)))
-    _say(f"Addresses are in {context.home.env_file}")
+def _write_env(stack: Stack) -> None:
+    environment = public_environment(_full_context(stack), stack.state.processes)
+    write_private(stack.home.env_file, render(environment))
+    _say(f"Addresses are in {stack.home.env_file}")
 
 
 def _say(line: str) -> None:

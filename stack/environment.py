@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from stack.engines import kafka, temporal
 from stack.engines.apicurio import registry_url
@@ -25,16 +25,17 @@ def engine_addresses(context: Context, database_role: str) -> dict[str, str]:
     }
 
 
-def service_addresses(context: Context) -> dict[str, str]:
-    """Where the services are; empty as long as no port was chosen for them (`up --engines-only`)."""
-    ports = context.ports
-    addresses = {}
-    if "gateway" in ports:
-        addresses["TIDEGATE_GATEWAY_URL"] = f"http://{LOOPBACK}:{ports['gateway']}"
-    if "inference" in ports:
-        addresses["TIDEGATE_INFERENCE_ADDRESS"] = f"{LOOPBACK}:{ports['inference']}"
-        addresses["TIDEGATE_INFERENCE_URL"] = f"http://{LOOPBACK}:{ports['inference-http']}"
-    return addresses
+def gateway_address(context: Context) -> dict[str, str]:
+    """Where webhooks are posted to."""
+    return {"TIDEGATE_GATEWAY_URL": f"http://{LOOPBACK}:{context.ports['gateway']}"}
+
+
+def inference_addresses(context: Context) -> dict[str, str]:
+    """Where predictions are asked for, by gRPC and as JSON."""
+    return {
+        "TIDEGATE_INFERENCE_ADDRESS": f"{LOOPBACK}:{context.ports['inference']}",
+        "TIDEGATE_INFERENCE_URL": f"http://{LOOPBACK}:{context.ports['inference-http']}",
+    }
 
 
 def provider_secrets(context: Context) -> dict[str, str]:
@@ -45,9 +46,17 @@ def provider_secrets(context: Context) -> dict[str, str]:
     }
 
 
-def public_environment(context: Context) -> dict[str, str]:
-    """The content of `stack.env`: what people and tools need to use the stack, as the reading role."""
-    return {**engine_addresses(context, READER), **service_addresses(context), **provider_secrets(context)}
+def public_environment(context: Context, running: Collection[str]) -> dict[str, str]:
+    """The content of `stack.env`: what people and tools need to use the stack, as the reading role.
+
+    The addresses of services that do not run are missing.
+    """
+    environment = {**engine_addresses(context, READER), **provider_secrets(context)}
+    if "gateway" in running:
+        environment |= gateway_address(context)
+    if "inference" in running:
+        environment |= inference_addresses(context)
+    return environment
 
 
 def render(environment: Mapping[str, str]) -> str:

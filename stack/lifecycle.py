@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from stack.artifacts import require_free_space
 from stack.errors import StackError
 from stack.home import Home, ProcessRecord, State
 from stack.ports import choose_ports, first_port_for, is_free
@@ -47,9 +48,11 @@ class Stack:
         """Forget dead processes, make files, ports and secrets present, and return what the programs depend on."""
         for name in [name for name, record in self.state.processes.items() if not is_running(record)]:
             del self.state.processes[name]
-        for program in self.programs:
-            if program.name not in self.state.processes:
-                program.fetch()
+        idle = [program for program in self.programs if program.name not in self.state.processes]
+        if idle:
+            require_free_space(self.home.root)
+        for program in idle:
+            program.fetch()
         self._choose_ports()
         return self.context()
 
@@ -65,6 +68,8 @@ class Stack:
         """
         order = start_order(programs)
         self._stop_outdated(context, order)
+        if idle := [program.name for program in order if program.name not in self.state.processes]:
+            self.say(f"  starting {', '.join(idle)}")
         tasks: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(max_workers=len(order) or 1) as pool:
             for program in order:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import httpx
 
 from stack.engines.postgresql import READER, WRITER
-from stack.environment import engine_addresses, provider_secrets, service_addresses
+from stack.environment import engine_addresses, inference_addresses, provider_secrets
 from stack.errors import StackError
 from stack.home import REPOSITORY_ROOT, STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
@@ -106,7 +106,7 @@ def _gateway(context: Context) -> Mapping[str, str]:
 
 
 def _inference(context: Context) -> Mapping[str, str]:
-    return service_addresses(context)
+    return inference_addresses(context)
 
 
 def _consumer(name: str) -> Environment:
@@ -119,7 +119,7 @@ def _consumer(name: str) -> Environment:
 def _orchestrator(context: Context) -> Mapping[str, str]:
     return {
         **engine_addresses(context, WRITER),
-        **service_addresses(context),
+        **inference_addresses(context),
         "TIDEGATE_METRICS_PORT": str(context.ports["orchestrator-metrics"]),
     }
 

