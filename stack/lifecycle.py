@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -29,6 +29,16 @@ def telling(lines: Sequence[str]) -> list[str]:
 
 class SkippedError(Exception):
     """A program was not started because something it needs failed, which is reported by itself."""
+
+
+def _raise_first(failures: Mapping[str, BaseException]) -> None:
+    for error in failures.values():
+        if not isinstance(error, StackError):
+            raise error
+    if failures:
+        first, *others = failures.items()
+        also = f"\n  Failed as well: {', '.join(name for name, _ in others)}." if others else ""
+        raise StackError(str(first[1]) + also)
 
 
 @dataclass(slots=True)
@@ -64,7 +74,7 @@ class Stack:
     def start_all(self, context: Context, programs: Sequence[Program]) -> None:
         """Start what does not run, or runs with other settings than now; return when all of them are ready.
 
-        Raises `StackError` for the first failure in start order, after the others have come up.
+        Raises `StackError` for the first failure in start order, naming the others, after the rest has come up.
         """
         order = start_order(programs)
         self._stop_outdated(context, order)
@@ -75,10 +85,8 @@ class Stack:
             for program in order:
                 needs = [tasks[need] for need in program.needs if need in tasks]
                 tasks[program.name] = pool.submit(self._bring_up, context, program, needs)
-        failures = [error for task in tasks.values() if (error := task.exception())]
-        for error in failures:
-            if not isinstance(error, SkippedError):
-                raise error
+        failures = {name: error for name, task in tasks.items() if (error := task.exception())}
+        _raise_first({name: error for name, error in failures.items() if not isinstance(error, SkippedError)})
 
     def stop_all(self, programs: Sequence[Program]) -> None:
         """Stop what runs, in reverse order; several at a time where nothing needs the other."""

@@ -117,7 +117,7 @@ def test_a_program_that_dies_is_named_with_its_words_and_its_users_are_not_start
     with pytest.raises(StackError, match="database stopped while it was starting") as failure:
         start(stack)
     assert "disk on fire" in failure.value.message
-    assert "database.log" in failure.value.remedy
+    assert "database.log" in str(failure.value)
     assert recorder.events == []
     assert stack.home.read_state().processes == {}
 
@@ -142,6 +142,16 @@ def test_other_programs_come_up_although_one_fails(make: Callable[..., Stack], r
     with pytest.raises(StackError, match="broker"):
         start(make(failing, recorder.program("database")))
     assert is_running(make().state.processes["database"])
+
+
+def test_every_failing_program_is_named(make: Callable[..., Stack], recorder: Recorder) -> None:
+    def never(context: Context) -> None:
+        raise NotReadyError("silence")
+
+    failing = [dataclasses.replace(recorder.program(name, argv=("false",)), ready=never) for name in ("a", "b", "c")]
+    with pytest.raises(StackError, match="Failed as well: b, c") as failure:
+        start(make(*failing))
+    assert str(failure.value).startswith("a stopped")
 
 
 def test_a_process_whose_program_is_no_longer_part_of_the_stack_is_stopped(
