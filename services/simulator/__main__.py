@@ -14,9 +14,9 @@ from services.simulator.captured import read_folder
 from services.simulator.injections import Delivery, Rates
 from services.simulator.progress import Progress
 from services.simulator.report import Answered, as_text, summarise
-from services.simulator.run import Plan, Target, fresh_ids, post_all, replayed, simulated
+from services.simulator.run import Plan, Target, fresh_ids, post_all, replayed, simulated, target_of
 from services.simulator.sender import Redelivery
-from services.simulator.settings import WEBHOOK_PATH, read_settings, stack_env_file
+from services.simulator.settings import SimulatorSettings, from_stack
 
 _WRONG_ANSWERS, _MISUSE, _INTERRUPTED = 1, 2, 130
 _DEFAULT_COUNT = 300
@@ -76,15 +76,11 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _target(options: argparse.Namespace) -> Target:
-    settings = read_settings()
-    url = options.url or (settings.gateway_url and settings.gateway_url.rstrip("/") + WEBHOOK_PATH)
-    secret = options.secret or settings.signing_secret
-    if not url or not secret:
-        raise ValueError(
-            f"No gateway is known: {stack_env_file()} names none. Run `make up`, or set TIDEGATE_GATEWAY_URL and "
-            "TIDEGATE_STRIPE_WEBHOOK_SECRET, or give --url and --secret."
-        )
-    return Target(url, secret, options.timeout, Redelivery(options.retry_seconds) if options.retry else None)
+    settings = from_stack(SimulatorSettings)
+    redelivery = Redelivery(options.retry_seconds) if options.retry else None
+    return target_of(
+        options.url or settings.webhook_url, options.secret or settings.signing_secret, options.timeout, redelivery
+    )
 
 
 def _deliveries(options: argparse.Namespace, plan: Plan, clock: Clock) -> tuple[int, Iterator[Delivery]]:

@@ -219,12 +219,12 @@ BODY_FAULTS: tuple[BodyFault, ...] = (
     BodyFault("currency.absent", Expected.DEAD, _without("currency")),
     BodyFault("currency.in_words", Expected.DEAD, _setting(currency="dollars")),
     BodyFault("currency.unsupported", Expected.VALIDATION_FAILURE, _setting(currency=UNSUPPORTED), weight=4),
-    BodyFault("metadata.list", Expected.DEAD, _setting(metadata=["a", "b"])),
 )
 
 ODDITIES: tuple[BodyFault, ...] = (
     BodyFault("odd.nulls_in_words", Expected.NORMALISED, _nulls_in_words),
     BodyFault("odd.unknown_fields", Expected.NORMALISED, _setting(invented_field={"nested": [1, None]}, another=1.5)),
+    BodyFault("odd.changed_types", Expected.NORMALISED, _setting(description=["a"], on_behalf_of=17)),
     BodyFault("odd.escaped", Expected.NORMALISED, _escaped),
     BodyFault("odd.compact", Expected.NORMALISED, orjson.dumps),
 )

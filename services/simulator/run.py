@@ -13,6 +13,7 @@ from services.simulator.injections import Delivery, Rates, inject
 from services.simulator.report import Answered
 from services.simulator.schedule import at_fixed_rate
 from services.simulator.sender import Redelivery, Sender
+from services.simulator.settings import stack_env_file
 from services.simulator.world import build_world
 
 # Stripe makes an event a moment before it delivers it.
@@ -38,6 +39,18 @@ class Target:
     secret: str
     timeout_seconds: float = 10.0
     redelivery: Redelivery | None = None
+
+
+def target_of(
+    url: str | None, secret: str | None, timeout_seconds: float = 10.0, redelivery: Redelivery | None = None
+) -> Target:
+    """Where to post; ValueError that says how to get there when it is not known."""
+    if not url or not secret:
+        raise ValueError(
+            f"No gateway is known: {stack_env_file()} names none. Run `make up`, or set TIDEGATE_GATEWAY_URL and "
+            "TIDEGATE_STRIPE_WEBHOOK_SECRET, or give --url and --secret."
+        )
+    return Target(url, secret, timeout_seconds, redelivery)
 
 
 def simulated(plan: Plan, start: datetime) -> Iterator[Delivery]:

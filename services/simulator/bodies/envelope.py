@@ -44,7 +44,13 @@ def envelope(
         "data": data,
         "livemode": False,
         "pending_webhooks": 1,
-        "request": {"id": ids.request, "idempotency_key": ids.idempotency_key},
+        "request": _request(merchant, ids),
         "type": event_type,
     }
     return event if merchant.account is None else {**event, "account": merchant.account}
+
+
+def _request(merchant: Merchant, ids: EventIds) -> JsonObject | str | None:
+    if merchant.api_version.request_is_text:
+        return ids.request
+    return {"id": ids.request, "idempotency_key": ids.idempotency_key}

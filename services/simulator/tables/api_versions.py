@@ -48,8 +48,14 @@ class ApiVersion:
         """Whether refunds have events of their own beside `charge.refunded` and `charge.refund.updated`."""
         return self.name >= "2024-12-18"
 
+    @property
+    def request_is_text(self) -> bool:
+        """Whether an event names its request by the id alone; an object from 2017-05-25."""
+        return self.name < "2017-05-25"
+
 
 API_VERSIONS: tuple[ApiVersion, ...] = (
+    ApiVersion("2016-07-06", weight=1),
     ApiVersion("2017-08-15", weight=1),
     ApiVersion("2020-08-27", weight=4),
     ApiVersion("2022-11-15", weight=3),
