@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import STOP_SECONDS, Engines, only_one, running_engines, stack_command, start
+from tests.engines import (
+    STOP_SECONDS,
+    Engines,
+    Platform,
+    only_one,
+    running_engines,
+    stack_command,
+    start,
+    start_services,
+)
 
 _HOME_FOLDER = "engines"
 
@@ -27,6 +36,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Engines:
         if not home.exists():
             start(home)
     return running_engines(home)
+
+
+@pytest.fixture(scope="session")
+def platform(engines: Engines) -> Platform:
+    """Everything that `make up` starts, on the engines of this run; stopped with them."""
+    with only_one(engines.home.with_suffix(".lock")):
+        return start_services(engines)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

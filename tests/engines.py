@@ -43,6 +43,23 @@ class Engines:
         return {**addresses, "TIDEGATE_DATABASE_URL": self.database_url(role, database)}
 
 
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The engines with every service on top; `environment` is what `stack.env` tells people and tools."""
+
+    engines: Engines
+    environment: Mapping[str, str]
+
+
+def start_services(engines: Engines) -> Platform:
+    """Deploy topics, schemas and tables to running engines and start every service; fails the test otherwise."""
+    done = stack_command(engines.home, "up", timeout=_START_SECONDS)
+    if done.returncode:
+        pytest.fail(f"the services did not start:\n{done.stdout}", pytrace=False)
+    lines = Home(engines.home).env_file.read_text(encoding="utf-8").splitlines()
+    return Platform(engines, dict(line.split("=", 1) for line in lines))
+
+
 def stack_command(home: Path, *arguments: str, timeout: float, **extra: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m stack …` on a home and return what it said; `extra` goes to its environment."""
     return subprocess.run(
