@@ -1,7 +1,7 @@
 """Decides what becomes of one webhook: which message on which topic under which key, or why none. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -18,6 +18,13 @@ from services.runtime import contract
 from services.runtime.errors import BrokenRule
 
 DLQ_TOPIC: Final = "webhooks.dlq"
+
+# Every topic the gateway writes, with its message.
+TOPICS: Final[Mapping[str, type[Message]]] = {
+    **{to.topic: to.message_type for to in stripe.CONTRACTS},
+    stripe.OTHER_TOPIC: UncontractedWebhook,
+    DLQ_TOPIC: RejectedWebhook,
+}
 
 _MOST_VIOLATIONS: Final = 100
 _LONGEST_VERSION: Final = 64

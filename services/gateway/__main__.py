@@ -1,0 +1,139 @@
+"""Runs the gateway: `python -m services.gateway`."""
+
+import asyncio
+import gc
+import logging
+import socket
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+import uvicorn
+
+from services.gateway.adapters.kafka import KafkaInbox
+from services.gateway.app import build
+from services.gateway.drift import DriftCount
+from services.gateway.handler import TOPICS
+from services.gateway.settings import GatewaySettings
+from services.gateway.webhook import Limits, StripeWebhook
+from services.runtime import contract
+from services.runtime.clock import SystemClock, SystemIds
+from services.runtime.lifecycle import run_until_signalled, start_telemetry
+from services.runtime.producer import AcknowledgedProducer
+from services.runtime.registry import RegistrySchemaIds
+from services.runtime.settings import KafkaSettings, RegistrySettings, read_settings
+from services.runtime.telemetry import logger
+
+# What the topics take: proto/topics, max_message_bytes. A body is at most 1 MiB and its decoded part is no longer.
+_MAX_MESSAGE_BYTES = 4_194_304
+_BACKLOG = 2_048
+
+_log = logger("gateway")
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = read_settings(GatewaySettings)
+    start_telemetry("gateway", settings)
+    # uvicorn warns once for each request that is no HTTP: anybody could fill the log with it.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    kafka, registry = read_settings(KafkaSettings), read_settings(RegistrySettings)
+    run_until_signalled(lambda stopping: serve(settings, kafka, registry, stopping))
+
+
+async def serve(
+    settings: GatewaySettings, kafka: KafkaSettings, registry: RegistrySettings, stopping: asyncio.Event
+) -> None:
+    """Serve until told to stop; then give every request in flight its true answer, and flush."""
+    listener = _listen(settings.gateway_host, settings.gateway_port)
+    clock = SystemClock()
+    inbox = KafkaInbox(lambda: _producer(settings, kafka), RegistrySchemaIds(registry), TOPICS, clock)
+    drift = DriftCount("stripe", settings.gateway_drift_series)
+    endpoint = settings.stripe_endpoint()
+    if endpoint is None:
+        _log.warning("endpoint.disabled", provider="stripe", setting="TIDEGATE_STRIPE_WEBHOOK_SECRET")
+    webhook = StripeWebhook(endpoint, inbox, limits=_limits(settings), drift=drift, clock=clock, ids=SystemIds())
+    server = _Server(_uvicorn_config(build(webhook, inbox, drift), settings))
+    _warm_up()
+    watching = asyncio.create_task(inbox.watch())
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    _log.info("process.started", address="{}:{}".format(*listener.getsockname()[:2]))
+    await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+    _log.info("process.stopping")
+    webhook.draining = True
+    await _stop(server, serving, settings.gateway_drain_seconds)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+    unsettled = await inbox.close(settings.gateway_delivery_timeout_ms / 1000)
+    _log.info("process.stopped", unsettled=unsettled)
+
+
+async def _stop(server: "_Server", serving: "asyncio.Task[None]", drain_seconds: float) -> None:
+    """Accept no connection more, let the open ones end with an answer, then wait for the requests that are left."""
+    for listening in server.servers:
+        listening.close()
+    await asyncio.wait([serving], timeout=drain_seconds)
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own handling of signals, which would end the process before what is in flight is flushed."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # a generator is one of these
+        return nullcontext()
+
+
+def _uvicorn_config(app: object, settings: GatewaySettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # an ASGI application, which uvicorn types more narrowly than FastAPI does
+        loop="none",  # it runs on ours
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.gateway_shutdown_seconds,
+    )
+
+
+def _producer(settings: GatewaySettings, kafka: KafkaSettings) -> AcknowledgedProducer:
+    return AcknowledgedProducer(
+        kafka.client_config(),
+        delivery_timeout_ms=settings.gateway_delivery_timeout_ms,
+        max_message_bytes=_MAX_MESSAGE_BYTES,
+    )
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        max_body_bytes=settings.gateway_max_body_bytes,
+        body_timeout_seconds=settings.gateway_body_timeout_seconds,
+        max_in_flight=settings.gateway_max_in_flight,
+        max_in_flight_bytes=settings.gateway_max_in_flight_bytes,
+        retry_after_seconds=settings.gateway_retry_after_seconds,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SystemExit(
+            f"the gateway cannot listen on {host}:{port} ({error.strerror}); "
+            "free the port or set TIDEGATE_GATEWAY_PORT to another"
+        ) from error
+
+
+def _warm_up() -> None:
+    """Compile the rules of every contract before the first webhook, and spare the collector what stays anyway."""
+    for message_type in TOPICS.values():
+        contract.broken_rules(message_type())
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    main()

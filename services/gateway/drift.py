@@ -1,0 +1,52 @@
+"""Counts how bodies drift from their contracts, in a bounded number of series."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from services.gateway.decoder import Drift
+from services.runtime.metrics import counter
+
+OTHER: Final = "(other)"
+# Different sightings held before they are written to the metric.
+_MOST_PENDING: Final = 1_000
+
+_Sighting = tuple[str, str, tuple[Drift, ...]]
+
+
+class DriftCount:
+    """Counts on the hot path by whole sightings, of which there are few, and by field when the metric is read."""
+
+    def __init__(self, provider: str, max_series: int) -> None:
+        self._provider = provider
+        self._max_series = max_series
+        self._series: set[tuple[str, str, Drift]] = set()
+        self._pending: Counter[_Sighting] = Counter()
+
+    def add(self, event_type: str, api_version: str, drift: Sequence[Drift]) -> None:
+        """Count one verified body; must be called from the thread that flushes."""
+        if drift:
+            self._pending[event_type, api_version, tuple(drift)] += 1
+            if len(self._pending) > _MOST_PENDING:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what was counted to tidegate_contract_drift_total."""
+        for (event_type, api_version, drift), times in self._pending.items():
+            for one in drift:
+                self._write(event_type, api_version or "(none)", one, times)
+        self._pending.clear()
+
+    def _write(self, event_type: str, api_version: str, drift: Drift, times: int) -> None:
+        labels = (self._provider, event_type, api_version, drift.kind, drift.field_path)
+        if not self._admits((event_type, api_version, drift)):
+            labels = (self._provider, OTHER, OTHER, drift.kind, OTHER)
+        counter("tidegate_contract_drift_total").labels(*labels).inc(times)
+
+    def _admits(self, series: tuple[str, str, Drift]) -> bool:
+        if series in self._series:
+            return True
+        if len(self._series) >= self._max_series:
+            return False
+        self._series.add(series)
+        return True
