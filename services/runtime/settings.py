@@ -1,9 +1,9 @@
 """Settings that several services read from the environment, under the names of the stack file."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -60,3 +60,18 @@ class RegistrySettings(TidegateSettings):
         if self.schema_registry_auth is not None:
             config["basic.auth.user.info"] = self.schema_registry_auth.get_secret_value()
         return config
+
+
+S = TypeVar("S", bound=TidegateSettings)
+
+
+def read_settings(settings_type: type[S]) -> S:
+    """Read settings from the environment; end the process with the names of those that are missing or wrong.
+
+    The wrong values themselves are not told: one of them may be a secret.
+    """
+    try:
+        return settings_type()
+    except ValidationError as error:
+        lines = [f"  TIDEGATE_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("settings are missing or wrong in the environment:\n" + "\n".join(lines)) from None
