@@ -1,9 +1,10 @@
 """Publishes to Kafka and answers only when the broker has: idempotent, acks=all, futures resolved in batches."""
 
 import asyncio
+import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,9 +41,12 @@ class AcknowledgedProducer:
     """
 
     def __init__(self, config: Mapping[str, Any], *, delivery_timeout_ms: int, max_message_bytes: int) -> None:
+        self._fatal: str | None = None
         self._producer = Producer(
             {
                 **config,
+                "error_cb": self._note_error,
+                "logger": logging.getLogger("librdkafka"),
                 "enable.idempotence": True,
                 "acks": "all",
                 "delivery.timeout.ms": delivery_timeout_ms,
@@ -93,6 +97,26 @@ class AcknowledgedProducer:
         except KafkaException:
             return False
         return True
+
+    def missing_topics(self, topics: Iterable[str], timeout_seconds: float) -> list[str]:
+        """Which of the topics the broker does not have; blocks up to the timeout.
+
+        NeighbourUnavailableError when the broker does not answer.
+        """
+        try:
+            existing = self._producer.list_topics(timeout=timeout_seconds).topics
+        except KafkaException as error:
+            raise NeighbourUnavailableError("Kafka", error.args[0].name()) from error
+        return sorted(set(topics) - existing.keys())
+
+    @property
+    def fatal(self) -> str | None:
+        """The error after which this producer can publish nothing more and another must take its place; else None."""
+        return self._fatal
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = str(error.name())
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

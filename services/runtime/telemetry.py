@@ -1,6 +1,7 @@
 """Logs and traces: structlog JSON under a closed list of events, W3C trace context across every hop."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +17,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 EventName = Literal[
     # every process
+    "process.waiting",
     "process.started",
     "process.stopping",
     "process.stopped",
     "process.failed",
     "probe.failed",
+    "probe.recovered",
     # gateway
     "webhook.accepted",
     "webhook.dead",
@@ -34,6 +37,7 @@ EventName = Literal[
     "batch.aborted",
     "message.dead",
     "message.poison",
+    "message.defect",
     "message.unknown_code",
     "flood.stopped",
     "flood.resumed",
@@ -120,7 +124,7 @@ def configure_logging(service: str, instance: str, level: str) -> None:
 
 def logger(name: str) -> Logger:
     """The logger of one module."""
-    return cast("Logger", structlog.stdlib.get_logger(logger=name))
+    return cast("Logger", structlog.stdlib.get_logger(component=name))
 
 
 def configure_tracing(service: str, instance: str, *, enabled: bool) -> None:
@@ -152,3 +156,25 @@ def incoming_trace(headers: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         otel_context.detach(token)
+
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def relayed_trace(headers: Mapping[str, str], trace_id: str) -> dict[str, str]:
+    """Trace headers to send on from a process that makes no spans: the incoming ones, else a trace that begins here.
+
+    So logs and later hops can be joined where nothing is exported. `trace_id` is 32 hexadecimal digits, used where the
+    incoming headers have no valid `traceparent`; its second half names the span.
+    """
+    incoming = headers.get("traceparent", "")
+    if not _TRACEPARENT.fullmatch(incoming):
+        # Sampled: whether a later hop records it is that hop's choice.
+        return {"traceparent": f"00-{trace_id}-{trace_id[16:]}-01"}
+    state = headers.get("tracestate")
+    return {"traceparent": incoming, "tracestate": state} if state else {"traceparent": incoming}
+
+
+def is_tracing() -> bool:
+    """Whether spans go anywhere, so that making them is worth its cost."""
+    return isinstance(trace.get_tracer_provider(), TracerProvider)
