@@ -1,0 +1,1 @@
+"""Turns every provider's webhooks into one schema, exactly once, in transactions from Kafka to Kafka."""

@@ -1,0 +1,108 @@
+"""One librdkafka producer's transactions: each call retried while that helps, then answered as one of two errors."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaException, Producer, TopicPartition
+
+from services.normalizer.ports import BatchAbortedError, StreamLostError
+from services.runtime.errors import NeighbourUnavailableError
+from services.runtime.producer import Outgoing
+
+_CALL_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+_QUEUE_PAUSE_SECONDS = 0.1
+
+T = TypeVar("T")
+
+
+class TransactionalProducer:
+    """Publishes batches in transactions. Not thread safe; `stopping` ends the waiting for a broker that is away."""
+
+    def __init__(
+        self, config: Mapping[str, Any], *, transactional_id: str, timeout_ms: int, stopping: threading.Event
+    ) -> None:
+        self._id = transactional_id
+        self._stopping = stopping
+        self._producer = Producer(
+            {
+                **config,
+                "transactional.id": transactional_id,
+                # After a crash, readers of committed messages wait this long for what was open.
+                "transaction.timeout.ms": timeout_ms,
+                "compression.type": "lz4",
+                "message.max.bytes": 1_048_576,
+            }
+        )
+
+    def start(self) -> None:
+        """Fence what bore the same id, and abort what it left open. Raises NeighbourUnavailableError."""
+        try:
+            self._producer.init_transactions(_CALL_SECONDS)
+        except KafkaException as error:
+            raise NeighbourUnavailableError("Kafka", f"no transactions: {error.args[0].name()}") from error
+
+    def publish(self, outgoing: Sequence[Outgoing], offsets: Sequence[TopicPartition], group_metadata: object) -> None:
+        """Publish and commit offsets in one transaction.
+
+        Raises BatchAbortedError when the transaction was aborted, and StreamLostError when this producer is at its end.
+        """
+        try:
+            self._call(self._producer.begin_transaction)
+            for message in outgoing:
+                self._produce(message)
+            self._call(lambda: self._producer.send_offsets_to_transaction(list(offsets), group_metadata, _CALL_SECONDS))
+            self._call(lambda: self._producer.commit_transaction(_CALL_SECONDS))
+        except _AbortRequired as required:
+            self._abort()
+            raise BatchAbortedError(str(required)) from required
+
+    def _produce(self, message: Outgoing) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    message.topic, key=message.key, value=message.value, headers=list(message.headers.items())
+                )
+            except BufferError:  # librdkafka's queue is full: let it send
+                self._producer.poll(_QUEUE_PAUSE_SECONDS)
+            except KafkaException as error:
+                raise self._judge(error) from error
+            else:
+                return
+
+    def _abort(self) -> None:
+        try:
+            self._call(lambda: self._producer.abort_transaction(_CALL_SECONDS))
+        except _AbortRequired as error:
+            raise StreamLostError(f"the transaction could not be aborted: {error}") from error
+
+    def _call(self, operation: Callable[[], T]) -> T:
+        """Do it again for as long as that can help: a commit whose answer is lost must be asked for, not given up."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return operation()
+            except KafkaException as error:
+                if not _can_be_retried(error) or self._stopping.wait(pause):
+                    raise self._judge(error) from error
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _judge(self, error: KafkaException) -> Exception:
+        reason = error.args[0]
+        if reason.txn_requires_abort() and not reason.fatal():
+            return _AbortRequired(reason.name())
+        return StreamLostError(
+            f"the producer {self._id} is lost: {reason.name()}"
+            + (": is TIDEGATE_INSTANCE the name of two processes?" if "FENCED" in reason.name() else "")
+        )
+
+
+class _AbortRequired(Exception):  # noqa: N818 - a demand, not an error
+    """The transaction can only be aborted."""
+
+
+def _can_be_retried(error: KafkaException) -> bool:
+    reason = error.args[0]
+    return bool(reason.retriable()) and not reason.fatal() and not reason.txn_requires_abort()

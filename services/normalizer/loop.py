@@ -1,0 +1,153 @@
+"""The read-process-write loop: one batch after the other, counted and logged once it is committed."""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_UNKNOWN, UnifiedPaymentEvent
+from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
+
+from services.normalizer.flood import FloodLimit
+from services.normalizer.pipeline import Pipeline, Result
+from services.normalizer.ports import BatchAbortedError, Stream, StreamLostError
+from services.runtime import metrics
+from services.runtime.clock import Clock, timestamp
+from services.runtime.consumer import Record
+from services.runtime.errors import NeighbourUnavailableError
+from services.runtime.telemetry import logger
+
+STAGE: Final = "normalizer"
+RESUME: Final = (
+    "when that is mended (or TIDEGATE_NORMALIZER_FLOOD_FAILURES raised), run: python -m services.normalizer resume"
+)
+
+_log = logger(__name__)
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+_HOUSEKEEPING_SECONDS = 1.0
+_MOST_REPORTED_CODES = 1000
+
+
+class FloodStoppedError(Exception):
+    """More messages failed than a deploy or a sender in order would let fail; reading is on hold."""
+
+
+@dataclass
+class Readiness:
+    """What keeps the process from working, in words; None where nothing does. Read by the probes' thread."""
+
+    missing: str | None = "starting"
+
+    def check(self) -> str | None:
+        """For the probe server."""
+        return self.missing
+
+
+class Loop:
+    """Drives a stream through a pipeline until it is told to stop."""
+
+    def __init__(
+        self, group: str, flood: FloodLimit, clock: Clock, readiness: Readiness, stopping: threading.Event
+    ) -> None:
+        self._group = group
+        self._flood = flood
+        self._clock = clock
+        self._readiness = readiness
+        self._stopping = stopping
+        self._housekept = clock.monotonic()
+        self._trouble: str | None = None
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._reported_codes: set[str] = set()
+        self._reported_partitions: set[tuple[str, int]] = set()
+        self.batches_delivered = 0
+
+    def run(self, stream: Stream, pipeline: Pipeline) -> None:
+        """Until told to stop. Raises FloodStoppedError, and what the stream raises when it cannot go on."""
+        while not self._stopping.is_set():
+            records = stream.read()
+            if records:
+                self._handle(stream, pipeline, records)
+            if self._clock.monotonic() - self._housekept >= _HOUSEKEEPING_SECONDS:
+                self._keep_house(stream)
+
+    def _handle(self, stream: Stream, pipeline: Pipeline, records: Sequence[Record]) -> None:
+        started = self._clock.monotonic()
+        try:
+            results = pipeline.process(records, timestamp(self._clock.now()))
+            failed = [result.failure is not None for result in results]
+            if not self._flood.admits(failed):
+                self._stop_flood(stream, results)
+            stream.deliver([result.outgoing for result in results])
+        except (BatchAbortedError, NeighbourUnavailableError) as error:
+            self._try_again(stream, error)
+            return
+        self._flood.count(failed)
+        self._trouble = None
+        self._pause = _FIRST_PAUSE_SECONDS
+        self.batches_delivered += 1
+        metrics.histogram("tidegate_batch_duration_seconds").labels(STAGE).observe(self._clock.monotonic() - started)
+        self._report(results)
+
+    def _try_again(self, stream: Stream, error: Exception) -> None:
+        self._trouble = str(error)
+        _log.warning("batch.aborted", reason=self._trouble, pause_seconds=self._pause)
+        self._stopping.wait(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        stream.rewind()
+
+    def _stop_flood(self, stream: Stream, results: Sequence[Result]) -> None:
+        rules = sorted({failure.violations[0].rule_id for result in results if (failure := result.failure)})
+        reason = f"{self._flood} failed; rules broken: {', '.join(rules)}"
+        self._readiness.missing = f"flood: {reason}; {RESUME}"
+        _log.error("flood.stopped", reason=reason, then=RESUME)
+        try:
+            stream.hold(reason)
+        except StreamLostError as error:
+            raise FloodStoppedError(f"{reason}; a restart will read on, since {error}") from error
+        raise FloodStoppedError(reason)
+
+    def _keep_house(self, stream: Stream) -> None:
+        self._housekept = self._clock.monotonic()
+        self._readiness.missing = stream.missing() or self._trouble
+        lag = stream.lag()
+        gauge = metrics.gauge("tidegate_consumer_lag")
+        for (topic, partition), records in lag.items():
+            gauge.labels(self._group, topic, str(partition)).set(records)
+        for topic, partition in self._reported_partitions - lag.keys():
+            gauge.remove(self._group, topic, str(partition))
+        self._reported_partitions = set(lag)
+
+    def _report(self, results: Sequence[Result]) -> None:
+        outcomes: Counter[tuple[str, str]] = Counter()
+        for result in results:
+            match result.outcome:
+                case ValidationFailure() as failure:
+                    outcomes[result.record.position.topic, "dead"] += 1
+                    _report_failure(failure)
+                case UnifiedPaymentEvent() as event:
+                    outcomes[result.record.position.topic, "normalized"] += 1
+                    if event.decline_class == DECLINE_CLASS_UNKNOWN:
+                        self._report_unknown_code(event)
+        for (topic, outcome), messages in outcomes.items():
+            metrics.counter("tidegate_messages_total").labels(STAGE, topic, outcome).inc(messages)
+
+    def _report_unknown_code(self, event: UnifiedPaymentEvent) -> None:
+        metrics.counter("tidegate_unknown_codes_total").labels(STAGE, "decline_codes").inc()
+        if event.failure_code not in self._reported_codes and len(self._reported_codes) < _MOST_REPORTED_CODES:
+            self._reported_codes.add(event.failure_code)
+            _log.warning("message.unknown_code", code=event.failure_code, event_id=event.event_id)
+
+
+def _report_failure(failure: ValidationFailure) -> None:
+    metrics.counter("tidegate_dead_letters_total").labels(STAGE, failure.violations[0].rule_id).inc()
+    _log.warning(
+        "message.dead",
+        event_id=failure.event_id,
+        receipt_id=failure.receipt_id,
+        rule_ids=[violation.rule_id for violation in failure.violations],
+        topic=failure.origin.topic,
+        partition=failure.origin.partition,
+        offset=failure.origin.offset,
+    )

@@ -1,0 +1,34 @@
+"""How a payment was made: rows for a card, which Stripe writes alike on charges, payment methods and legacy sources."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.normalizer.mapping import Number, Text
+
+# Names of API versions before payment methods, and today's. Source: docs.stripe.com/api/cards/object, read 2026-11.
+_LEGACY_BRANDS: Final[Mapping[str, str]] = {"american express": "amex", "diners club": "diners"}
+# The kinds of legacy sources that are a payment method, by today's type; "source" is any of many, and says nothing.
+_LEGACY_SOURCES: Final[Mapping[str, str | None]] = {"bank_account": "ach_debit", "source": None}
+
+
+def payment_method_type(text: str) -> str | None:
+    """A payment method type in today's spelling."""
+    lower = text.lower()
+    return _LEGACY_SOURCES.get(lower, lower)
+
+
+def brand(text: str) -> str:
+    """A brand in lower case, in today's spelling."""
+    lower = text.lower()
+    return _LEGACY_BRANDS.get(lower, lower)
+
+
+CARD_ROWS: Final = (
+    Text("card_brand", ("brand",), brand),
+    Text("card_last_four", ("last4",)),
+    Text("card_fingerprint", ("fingerprint",)),
+    Text("card_country", ("country",), str.upper),
+    Text("card_funding", ("funding",), str.lower),
+    Number("card_exp_month", ("exp_month",)),
+    Number("card_exp_year", ("exp_year",)),
+)
