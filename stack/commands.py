@@ -25,15 +25,22 @@ ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER}
 
 
 def up(arguments: Namespace) -> int:
-    """Start what does not run; write `stack.env`."""
+    """Start what does not run; write `stack.env`, after a failure as well: it tells what runs."""
     home = Home.from_environment()
     with home.locked():
-        if arguments.names:
-            _up_some(_whole_stack(), arguments.names)
-        elif arguments.engines_only:
-            _up_engines(home)
-        else:
-            _up_everything(home)
+        stack = Stack(home, ENGINES, _say) if arguments.engines_only else _whole_stack()
+        try:
+            if arguments.names:
+                stack.start_all(stack.settle(), _chosen(stack, arguments.names))
+            else:
+                _up_all(stack)
+        finally:
+            if stack.state.processes:
+                _write_env(stack)
+    for program in stack.programs:
+        if program.name in stack.state.processes:
+            for what, where in program.links(stack.context()).items():
+                _say(f"  {program.name:<14} {what:<10} {where}")
     return 0
 
 
@@ -105,36 +112,18 @@ def lock(arguments: Namespace) -> int:
     return 0
 
 
-def _up_engines(home: Home) -> None:
-    stack = Stack(home, ENGINES, _say)
-    _say(f"Engines ({home.root})")
+def _up_all(stack: Stack) -> None:
+    _say(f"Engines ({stack.home.root})")
     context = stack.settle()
     stack.start_all(context, ENGINES)
-    _write_env(stack)
-
-
-def _up_everything(home: Home) -> None:
-    ours = services(configured_normalizers())
-    stack = Stack(home, [*ENGINES, *ours], _say)
-    _say(f"Engines ({home.root})")
+    ours = [program for program in stack.programs if program not in ENGINES]
+    if not ours:
+        return
     stack.stop_strangers()
-    context = stack.settle()
-    stack.start_all(context, ENGINES)
     _say("Topics, schemas, tables")
-    deploy({**os.environ, **engine_addresses(context, OWNER)}, home.log_folder, _say)
+    deploy({**os.environ, **engine_addresses(context, OWNER)}, stack.home.log_folder, _say)
     _say("Services")
     stack.start_all(context, ours)
-    _write_env(stack)
-    for program in ours:
-        for what, where in program.links(context).items():
-            _say(f"  {program.name:<14} {what:<10} {where}")
-
-
-def _up_some(stack: Stack, names: Sequence[str]) -> None:
-    chosen = _chosen(stack, names)
-    _require_ports(stack.context(), chosen)
-    stack.start_all(stack.settle(), chosen)
-    _write_env(stack)
 
 
 def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:

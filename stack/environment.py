@@ -20,7 +20,7 @@ def engine_addresses(context: Context, database_role: str) -> dict[str, str]:
         "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers(context),
         "TIDEGATE_SCHEMA_REGISTRY_URL": registry_url(context),
         "TIDEGATE_TEMPORAL_ADDRESS": temporal.address(context),
-        "TIDEGATE_TEMPORAL_NAMESPACE": "default",
+        "TIDEGATE_TEMPORAL_NAMESPACE": temporal.NAMESPACE,
         "TIDEGATE_DATABASE_URL": database_url(context, database_role),
     }
 

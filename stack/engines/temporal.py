@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+import httpx
 
 from stack.errors import StackError
 from stack.ports import LOOPBACK, is_free
@@ -17,7 +16,8 @@ from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
 from stack.tuning import TEMPORAL_DYNAMIC, TEMPORAL_SQLITE
 
-_SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
+NAMESPACE = "default"
+
 _PROBE_SECONDS = 2.0
 
 
@@ -61,16 +61,15 @@ def _launch(context: Context) -> Launch:
 
 def _ready(context: Context) -> None:
     if is_free(context.ports["temporal"]):
-        raise NotReadyError("the port does not answer yet")
-    with grpc.insecure_channel(address(context)) as channel:
-        try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service=_SERVICE), timeout=_PROBE_SECONDS
-            )
-        except grpc.RpcError as error:
-            raise NotReadyError(str(error.code())) from error
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        raise NotReadyError("the front end is not serving yet")
+        raise NotReadyError("the gRPC port does not answer yet")
+    # Over the HTTP API, not gRPC: gRPC's threads do not survive that this process starts others.
+    url = f"http://{LOOPBACK}:{context.ports['temporal-http']}/api/v1/namespaces/{NAMESPACE}"
+    try:
+        response = httpx.get(url, timeout=_PROBE_SECONDS, trust_env=False)
+    except httpx.TransportError as error:
+        raise NotReadyError(type(error).__name__) from error
+    if response.status_code != httpx.codes.OK:
+        raise NotReadyError(f"namespace {NAMESPACE}: the front end answers {response.status_code}")
 
 
 def _links(context: Context) -> Mapping[str, str]:
