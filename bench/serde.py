@@ -23,30 +23,22 @@ from bench.measure import Result, interleaved, seconds_per_call
 from bench.samples import unified_event
 from services.runtime.errors import Position
 from services.runtime.serde import TopicSerde
+from tests.fakes.schema_ids import FixedSchemaIds
 
 _TOPIC = "payments.normalized"
 _CALLS = 20_000
 _ROUNDS = 7
 
 
-class _KnownIds:
-    """Both sides are given the id, so that no registry is in the measurement."""
-
-    def latest(self, subject: str) -> int:
-        return 1
-
-    def belongs(self, schema_id: int, subject: str) -> bool:
-        return True
-
-
 class _RegistryInMemory(SchemaRegistryClient):
     """Answers as Confluent's registry does once everything is registered, without HTTP: descriptors in base64."""
 
-    def __init__(self, file: FileDescriptor) -> None:
+    def __init__(self, file: FileDescriptor, schema_id: int) -> None:
         super().__init__({"url": "http://127.0.0.1:9"})
         self._files: dict[str, FileDescriptor] = {}
         self._add(file)
         self._latest = self._schema(file)
+        self._id = schema_id
 
     def get_latest_version(self, subject_name: str, fmt: str | None = None) -> RegisteredSchema:
         return self._registered(subject_name, self._latest)
@@ -71,15 +63,15 @@ class _RegistryInMemory(SchemaRegistryClient):
         return Schema(base64.b64encode(file.serialized_pb).decode(), "PROTOBUF", references)
 
     def _registered(self, subject: str, schema: Schema) -> RegisteredSchema:
-        return RegisteredSchema(subject=subject, version=1, schema_id=1, guid=None, schema=schema)
+        return RegisteredSchema(subject=subject, version=1, schema_id=self._id, guid=None, schema=schema)
 
 
 def run() -> list[Result]:
     """Measure reads and writes."""
     event = unified_event()
-    serde = TopicSerde(_TOPIC, UnifiedPaymentEvent, _KnownIds())
+    serde = TopicSerde(_TOPIC, UnifiedPaymentEvent, FixedSchemaIds())
     context = SerializationContext(_TOPIC, MessageField.VALUE)
-    registry = _RegistryInMemory(UnifiedPaymentEvent.DESCRIPTOR.file)
+    registry = _RegistryInMemory(UnifiedPaymentEvent.DESCRIPTOR.file, FixedSchemaIds().latest(serde.subject))
     # How a service uses them whose schemas are registered at deploy time.
     config = {"use.deprecated.format": False, "subject.name.strategy": topic_subject_name_strategy}
     writing = {**config, "auto.register.schemas": False, "use.latest.version": True, "skip.known.types": True}
