@@ -27,7 +27,7 @@ def java_command(
     """The argv that runs `program` (class path and main class, or `-jar`) with JVM options and its own arguments."""
     cache = _shared_cache(engine, options, program)
     flag = f"-XX:AOTCache={cache}" if cache.exists() else f"-XX:AOTCacheOutput={_new_cache(context, engine)}"
-    return [str(JAVA), flag, "-Xlog:aot=off", *options, *program, *arguments]
+    return [str(JAVA), flag, "-Xlog:aot*=off", *options, *program, *arguments]
 
 
 def keep_new_cache(context: Context, engine: str, options: Sequence[str], program: Sequence[str]) -> None:
