@@ -45,6 +45,12 @@ gen: setup ## Regenerate gen/ from proto/, byte for byte
 register: setup ## Register every topic's schema in the Schema Registry
 	@$(WITH_STACK) $(PY) -m codegen.register
 
+LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+.PHONY: lock
+lock: setup ## Resolve the requirements anew, for this machine and for the service image
+	@$(LOCK) --all-extras pyproject.toml -o requirements.lock
+	@$(LOCK) -c requirements.lock pyproject.toml -o deploy/services.lock
+
 .PHONY: format
 format: setup ## Format code and contracts
 	@ruff check --fix-only --quiet .
