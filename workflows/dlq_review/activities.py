@@ -7,6 +7,8 @@ from temporalio import activity
 
 from workflows.dlq_review.contract import QUARANTINE_FAILURE, DlqReviewInput, DlqReviewResult
 from workflows.dlq_review.ports import Quarantine
+from workflows.errors import RecordRefusedError
+from workflows.storage import Refused
 
 
 class DlqReviewActivities:
@@ -24,4 +26,6 @@ class DlqReviewActivities:
     async def quarantine_failure(self, order: DlqReviewInput) -> DlqReviewResult:
         """Keep one failure."""
         (outcome,) = await self._quarantine.keep([order.failure])
+        if isinstance(outcome, Refused):
+            raise RecordRefusedError(outcome.reason)
         return DlqReviewResult(event_id=order.failure.event_id, outcome=outcome)

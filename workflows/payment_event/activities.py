@@ -5,6 +5,7 @@ from typing import Any
 
 from temporalio import activity
 
+from workflows.errors import RecordRefusedError
 from workflows.payment_event.contract import (
     ASSESS_PAYMENT,
     PERSIST_DECISION,
@@ -16,7 +17,8 @@ from workflows.payment_event.contract import (
     ValidateBusinessRulesInput,
     ValidateBusinessRulesResult,
 )
-from workflows.payment_event.ports import BusinessRules, DecisionStore, RecordRefusedError, Refused, Scoring
+from workflows.payment_event.ports import BusinessRules, DecisionStore, Scoring
+from workflows.storage import Refused
 
 
 class PaymentEventActivities:

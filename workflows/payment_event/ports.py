@@ -1,7 +1,6 @@
 """What the steps of PaymentEventWorkflow need from the outside. All take lists: one event asks with a list of one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from tidegate.decisions.v1.payment_decision_pb2 import RuleHit
@@ -9,26 +8,7 @@ from tidegate.inference.v1.assessment_service_pb2 import Assessment, AssessmentI
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from workflows.payment_event.contract import PersistDecisionInput, PersistOutcome
-
-
-class RulesUnavailableError(Exception):
-    """The rules could not be read now; trying again can help."""
-
-
-class ScoringUnavailableError(Exception):
-    """The models did not answer in time; trying again can help."""
-
-
-class ScoringRefusedError(Exception):
-    """The models refuse the question, or their answer breaks its contract; the same question gets the same answer."""
-
-
-class StorageUnavailableError(Exception):
-    """Storage did not answer; trying again can help, and is safe."""
-
-
-class RecordRefusedError(Exception):
-    """Storage refuses a record for good. Its text names the rule, never a value."""
+from workflows.storage import Refused
 
 
 class BusinessRules(Protocol):
@@ -45,14 +25,6 @@ class Scoring(Protocol):
     async def assess(self, items: Sequence[AssessmentItem]) -> Sequence[Assessment]:
         """Answers in the order of the items; ScoringUnavailableError, ScoringRefusedError."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Storage will never take this record."""
-
-    # Names the constraint or kind of error, never a value.
-    reason: str
 
 
 class DecisionStore(Protocol):

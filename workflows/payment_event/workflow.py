@@ -20,6 +20,7 @@ from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
 from workflows.dlq_review.contract import DlqReviewInput
 from workflows.dlq_review.workflow import quarantine
+from workflows.errors import RecordRefusedError, ScoringRefusedError
 from workflows.payment_event.contract import (
     ASSESS_PAYMENT,
     PERSIST_DECISION,
@@ -37,7 +38,6 @@ from workflows.payment_event.contract import (
     ValidateBusinessRulesResult,
 )
 from workflows.payment_event.decision import decide
-from workflows.payment_event.ports import RecordRefusedError, ScoringRefusedError
 from workflows.payment_event.questions import assessment_item
 
 _MOST_CAUSE_CHARACTERS = 256

@@ -2,20 +2,16 @@
 
 import sys
 
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.orchestrator.migrations.runner import upgrade
 from services.orchestrator.settings import MigrationSettings
+from services.runtime.settings import read_settings
 
 
 def main() -> int:
     """Upgrade to the newest version; a failure is told in one line that says what to do."""
-    try:
-        settings = MigrationSettings()  # type: ignore[call-arg] # read from the environment
-    except ValidationError:
-        sys.stderr.write("set TIDEGATE_DATABASE_URL to postgresql://owner:password@host:port/database\n")
-        return 2
+    settings = read_settings(MigrationSettings)
     try:
         version = upgrade(settings.database_url.get_secret_value())
     except SQLAlchemyError as error:

@@ -1,0 +1,57 @@
+"""The orchestrator's process: `python -m services.orchestrator`."""
+
+import asyncio
+import sys
+
+from services.orchestrator.service import Orchestrator, Settings, Topics
+from services.orchestrator.settings import (
+    DatabaseSettings,
+    InferenceSettings,
+    OrchestratorSettings,
+    TemporalSettings,
+)
+from services.runtime.clock import SystemClock
+from services.runtime.grpc_server import error_frames
+from services.runtime.lifecycle import run_until_signalled, start_telemetry
+from services.runtime.probes import ProbeServer
+from services.runtime.registry import RegistrySchemaIds
+from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings, read_settings
+from services.runtime.telemetry import logger
+
+log = logger(__name__)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    process = read_settings(ProcessSettings)
+    registry = read_settings(RegistrySettings)
+    settings = Settings(
+        orchestrator=read_settings(OrchestratorSettings),
+        kafka=read_settings(KafkaSettings),
+        temporal=read_settings(TemporalSettings),
+        database=read_settings(DatabaseSettings),
+        inference=read_settings(InferenceSettings),
+        instance=process.instance,
+    )
+    start_telemetry("orchestrator", process)
+
+    async def run(stopping: asyncio.Event) -> None:
+        orchestrator = Orchestrator(settings, Topics(), lambda: RegistrySchemaIds(registry), SystemClock())
+        probes = ProbeServer(process.metrics_host, process.metrics_port, orchestrator.missing)
+        probes.start()
+        try:
+            await orchestrator.run(stopping)
+        finally:
+            await asyncio.to_thread(probes.stop)
+
+    try:
+        run_until_signalled(run)
+    except Exception as error:  # noqa: BLE001 - the edge; its text may repeat values, so that only kind and place are told
+        log.error("process.failed", error=type(error).__name__, at=error_frames(error))  # noqa: TRY400
+        return 1
+    log.info("process.stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""Why a step can fail, as types: retry policies and degraded decisions name them."""
+
+
+class StepError(Exception):
+    """A failure that a step knows. Its text holds no value of an event: it is logged and kept in the history."""
+
+
+class RulesUnavailableError(StepError):
+    """The rules could not be read now; trying again can help."""
+
+
+class ScoringUnavailableError(StepError):
+    """The models did not answer in time; trying again can help."""
+
+
+class ScoringRefusedError(StepError):
+    """The models refuse the question, or their answer breaks its contract; the same question gets the same answer."""
+
+
+class StorageUnavailableError(StepError):
+    """Storage did not answer; trying again can help, and is safe."""
+
+
+class RecordRefusedError(StepError):
+    """Storage refuses a record for good."""
