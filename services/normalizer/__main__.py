@@ -29,7 +29,7 @@ from services.runtime.lifecycle import start_telemetry
 from services.runtime.probes import ProbeServer
 from services.runtime.registry import RegistrySchemaIds
 from services.runtime.serde import SchemaIds
-from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings
+from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings, read_settings
 from services.runtime.telemetry import logger
 
 _log = logger(__name__)
@@ -42,14 +42,14 @@ def main() -> int:
     if sys.argv[1:]:
         sys.stderr.write("usage: python -m services.normalizer [resume]\n")
         return EXIT_FAILED
-    registry = RegistrySettings()  # type: ignore[call-arg]  # read from the environment
+    registry = read_settings(RegistrySettings)
     return run(TOPICS, lambda: RegistrySchemaIds(registry))
 
 
 def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
     """Normalise what is on the topics until SIGTERM or SIGINT; the exit code."""
-    process, settings = ProcessSettings(), NormalizerSettings()
-    kafka = KafkaSettings()  # type: ignore[call-arg]  # read from the environment
+    process, kafka = read_settings(ProcessSettings), read_settings(KafkaSettings)
+    settings = read_settings(NormalizerSettings)
     start_telemetry("normalizer", process)
     stopping = _stop_on_signals()
     readiness = Readiness()
@@ -83,8 +83,7 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
 
 def resume(topics: Topics) -> int:
     """Lift the holds that a flood left. Every process must be waiting, as it does while a hold is on."""
-    kafka = KafkaSettings()  # type: ignore[call-arg]  # read from the environment
-    offsets = GroupOffsets(kafka.client_config(), topics)
+    offsets = GroupOffsets(read_settings(KafkaSettings).client_config(), topics)
     try:
         lifted = offsets.lift()
     except NeighbourUnavailableError as error:

@@ -11,9 +11,10 @@ from tidegate.ingress.v1.violation_pb2 import Violation
 from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass, UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import MessageOrigin, ValidationFailure
 
-from services.normalizer.mapping import SCHEMA_VERSION, Map, ObjectMapping, compile_mapping, source_paths
+from services.normalizer.compiler import SCHEMA_VERSION, Map, compile_mapping
 from services.normalizer.money import Unit
 from services.normalizer.nulls import present
+from services.normalizer.table import ObjectMapping, source_paths
 from services.runtime.contract import broken_rules
 from services.runtime.errors import BrokenRule, InvalidMessageError, Position
 

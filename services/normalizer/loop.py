@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_UNKNOWN, UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
 from services.normalizer.flood import FloodLimit
@@ -120,24 +119,20 @@ class Loop:
         self._reported_partitions = set(lag)
 
     def _report(self, results: Sequence[Result]) -> None:
-        outcomes: Counter[tuple[str, str]] = Counter()
-        for result in results:
-            match result.outcome:
-                case ValidationFailure() as failure:
-                    outcomes[result.record.position.topic, "dead"] += 1
-                    _report_failure(failure)
-                case UnifiedPaymentEvent() as event:
-                    outcomes[result.record.position.topic, "normalized"] += 1
-                    if event.decline_class == DECLINE_CLASS_UNKNOWN:
-                        self._report_unknown_code(event)
+        outcomes = Counter((result.topic, "normalized" if result.failure is None else "dead") for result in results)
         for (topic, outcome), messages in outcomes.items():
             metrics.counter("tidegate_messages_total").labels(STAGE, topic, outcome).inc(messages)
+        for result in results:
+            if result.failure is not None:
+                _report_failure(result.failure)
+            if result.unknown_code is not None:
+                self._report_unknown_code(result.unknown_code)
 
-    def _report_unknown_code(self, event: UnifiedPaymentEvent) -> None:
+    def _report_unknown_code(self, code: str) -> None:
         metrics.counter("tidegate_unknown_codes_total").labels(STAGE, "decline_codes").inc()
-        if event.failure_code not in self._reported_codes and len(self._reported_codes) < _MOST_REPORTED_CODES:
-            self._reported_codes.add(event.failure_code)
-            _log.warning("message.unknown_code", code=event.failure_code, event_id=event.event_id)
+        if code not in self._reported_codes and len(self._reported_codes) < _MOST_REPORTED_CODES:
+            self._reported_codes.add(code)
+            _log.warning("message.unknown_code", code=code)
 
 
 def _report_failure(failure: ValidationFailure) -> None:

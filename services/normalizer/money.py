@@ -28,6 +28,8 @@ class Unit:
     divisor: int
     step: int
     upper_bound_cents: int
+    # Amounts up to this one are ISO 4217's already; below every amount where the provider counts in its own way.
+    largest_as_is: int
 
     def to_cents(self, amount: int) -> int | AmountRule:
         """The amount in the ISO 4217 minor unit, exactly; the broken rule where it has none or is above the bound."""
@@ -52,7 +54,15 @@ def unit(currency: Currency, counted: ProviderUnit) -> Unit:
     divisor = 10 ** max(0, -shift)
     if counted.step % divisor:
         raise ValueError(f"{currency.code}: steps of {counted.step} leave fractions of the ISO 4217 minor unit")
-    return Unit(currency.code, 10 ** max(0, shift), divisor, counted.step, currency.upper_bound_cents)
+    is_iso = shift == 0 and counted.step == 1
+    return Unit(
+        code=currency.code,
+        multiplier=10 ** max(0, shift),
+        divisor=divisor,
+        step=counted.step,
+        upper_bound_cents=currency.upper_bound_cents,
+        largest_as_is=currency.upper_bound_cents if is_iso else -1,
+    )
 
 
 def units(currencies: Mapping[str, Currency], exceptions: Mapping[str, ProviderUnit]) -> Mapping[str, Unit]:

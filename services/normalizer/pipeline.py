@@ -2,18 +2,17 @@
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_UNKNOWN, UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
-from services.normalizer.handler import LARGEST_EVENT_BYTES, Normalizer, Outcome, defect, too_large, unreadable
+from services.normalizer.handler import LARGEST_EVENT_BYTES, Normalizer, defect, too_large, unreadable
 from services.normalizer.sources import Topics
 from services.runtime.consumer import Record
-from services.runtime.errors import InvalidMessageError
+from services.runtime.errors import InvalidMessageError, Position
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
 from services.runtime.producer import Outgoing
 from services.runtime.serde import SchemaIds, TopicSerde
@@ -25,18 +24,16 @@ _tracer = tracer(__name__)
 _FOLLOWING_HEADERS = (RECEIPT_ID, EVENT_ID, "traceparent", "tracestate")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One record, what became of it, and the message that says so."""
+class Result(NamedTuple):
+    """What became of one record. Holds no event: a batch of them would cost more to keep than to make."""
 
-    record: Record
-    outcome: Outcome
+    # The topic it was read from.
+    topic: str
     outgoing: Outgoing
-
-    @property
-    def failure(self) -> ValidationFailure | None:
-        """The outcome, where it is a failure."""
-        return self.outcome if isinstance(self.outcome, ValidationFailure) else None
+    # Where it could not become an event.
+    failure: ValidationFailure | None = None
+    # The failure's code, where no table knows it; empty where the provider gave none.
+    unknown_code: str | None = None
 
 
 class Pipeline:
@@ -53,55 +50,50 @@ class Pipeline:
 
     def process(self, records: Iterable[Record], now: Timestamp) -> Sequence[Result]:
         """A result for each record, in order."""
-        return [self._process(record, now) for record in records]
+        handle = self._handle_in_trace if self._traced else self._handle
+        return [handle(record, now) for record in records]
 
-    def _process(self, record: Record, now: Timestamp) -> Result:
-        if not self._traced:
-            return self._normalize(record, now, record.headers)
+    def _handle_in_trace(self, record: Record, now: Timestamp) -> Result:
         with incoming_trace(record.headers), _tracer.start_as_current_span("normalize"):
-            return self._normalize(record, now, {**record.headers, **outgoing_trace()})
+            return self._handle(replace(record, headers={**record.headers, **outgoing_trace()}), now)
 
-    def _normalize(self, record: Record, now: Timestamp, headers: Mapping[str, str]) -> Result:
+    def _handle(self, record: Record, now: Timestamp) -> Result:
+        position = record.position
         try:
-            webhook = self._readers[record.position.topic].unframe(record.value, record.position)
+            webhook = self._readers[position.topic].unframe(record.value, position)
         except InvalidMessageError as poison:
-            return self._failed(record, unreadable(poison, now), headers)
+            return self._failed(record, unreadable(poison, now))
         try:
-            outcome = self._normalizer.normalize(webhook, record.position, now)
+            outcome = self._normalizer.normalize(webhook, position, now)
         except Exception as error:  # noqa: BLE001 - a defect of a mapping must not stop the stream
-            _log_defect(error, record)
-            outcome = self._normalizer.reject(webhook, defect(error), record.position, now)
+            _log_defect(error, position)
+            outcome = self._normalizer.reject(webhook, defect(error), position, now)
         if isinstance(outcome, ValidationFailure):
-            return self._failed(record, outcome, headers)
-        return self._normalized(record, webhook, outcome, now, headers)
+            return self._failed(record, outcome)
+        value = self._events.frame(outcome)  # normalize has checked it
+        if len(value) > LARGEST_EVENT_BYTES:
+            return self._failed(record, self._normalizer.reject(webhook, too_large(len(value)), position, now))
+        headers = {**record.headers, EVENT_ID: outcome.event_id, RECEIPT_ID: outcome.receipt_id}
+        outgoing = Outgoing(self._events.topic, outcome.merchant_id.encode(), value, headers)
+        is_unknown = outcome.decline_class == DECLINE_CLASS_UNKNOWN
+        return Result(position.topic, outgoing, unknown_code=outcome.failure_code if is_unknown else None)
 
-    def _normalized(
-        self, record: Record, webhook: Message, event: UnifiedPaymentEvent, now: Timestamp, headers: Mapping[str, str]
-    ) -> Result:
-        value = self._events.frame(event)  # normalize has checked it
-        size = len(value) + sum(len(name) + len(text) for name, text in headers.items())
-        if size > LARGEST_EVENT_BYTES:
-            return self._failed(
-                record, self._normalizer.reject(webhook, too_large(size), record.position, now), headers
-            )
-        headers = {**headers, EVENT_ID: event.event_id, RECEIPT_ID: event.receipt_id}
-        return Result(record, event, Outgoing(self._events.topic, event.merchant_id.encode(), value, headers))
-
-    def _failed(self, record: Record, failure: ValidationFailure, headers: Mapping[str, str]) -> Result:
-        following = {name: headers[name] for name in _FOLLOWING_HEADERS if name in headers}
-        following[EVENT_ID] = failure.event_id
+    def _failed(self, record: Record, failure: ValidationFailure) -> Result:
+        headers = {name: record.headers[name] for name in _FOLLOWING_HEADERS if name in record.headers}
         value = self._failures.encode(failure)
-        return Result(record, failure, Outgoing(self._failures.topic, failure.event_id.encode(), value, following))
+        key = failure.event_id.encode()
+        outgoing = Outgoing(self._failures.topic, key, value, {**headers, EVENT_ID: failure.event_id})
+        return Result(record.position.topic, outgoing, failure=failure)
 
 
-def _log_defect(error: Exception, record: Record) -> None:
+def _log_defect(error: Exception, position: Position) -> None:
     """Where the mapping failed; not the error's text, which may hold a value of the body."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _log.error(
         "message.defect",
         error=type(error).__name__,
         place=f"{place.filename}:{place.lineno}",
-        topic=record.position.topic,
-        partition=record.position.partition,
-        offset=record.position.offset,
+        topic=position.topic,
+        partition=position.partition,
+        offset=position.offset,
     )

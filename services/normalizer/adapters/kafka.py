@@ -168,12 +168,12 @@ class KafkaStream:
 
     def _note_assigned(self, partitions: list[TopicPartition]) -> None:
         self._unchecked = [*self._unchecked, *partitions]
-        _log.info("partitions.assigned", partitions=_names(partitions))
+        _log.info("partitions.assigned", partitions=_by_topic(partitions))
 
     def _note_revoked(self, partitions: list[TopicPartition]) -> None:
         self._has_lost_partitions = True
         self._unchecked = [at for at in self._unchecked if at not in partitions]
-        _log.info("partitions.revoked", partitions=_names(partitions))
+        _log.info("partitions.revoked", partitions=_by_topic(partitions))
 
     def _note_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the library's name for it
@@ -181,5 +181,8 @@ class KafkaStream:
         _log.warning("broker.unavailable", error=error.name())
 
 
-def _names(partitions: Sequence[TopicPartition]) -> list[str]:
-    return [f"{at.topic}[{at.partition}]" for at in partitions]
+def _by_topic(partitions: Sequence[TopicPartition]) -> Mapping[str, list[int]]:
+    by_topic: dict[str, list[int]] = {}
+    for at in partitions:
+        by_topic.setdefault(at.topic, []).append(at.partition)
+    return by_topic

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from services.normalizer.mapping import Number, Text
+from services.normalizer.table import Number, Text
 
 # Names of API versions before payment methods, and today's. Source: docs.stripe.com/api/cards/object, read 2026-11.
 _LEGACY_BRANDS: Final[Mapping[str, str]] = {"american express": "amex", "diners club": "diners"}

@@ -18,10 +18,10 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 )
 from tidegate.stripe.v1.charge_pb2 import Charge, ChargeWebhook
 
-from services.normalizer.mapping import Amount, Failure, Number, ObjectMapping, Part, Standing, Text
 from services.normalizer.mappings.stripe.card import CARD_ROWS, payment_method_type
 from services.normalizer.mappings.stripe.standing import look_up_status, unknown_type
 from services.normalizer.nulls import present
+from services.normalizer.table import Amount, Failure, Number, ObjectMapping, Part, Standing, Text
 from services.runtime.errors import BrokenRule
 
 _STANDINGS: Final[Mapping[str, Standing]] = {

@@ -18,9 +18,9 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 )
 from tidegate.stripe.v1.payment_intent_pb2 import PaymentIntent, PaymentIntentWebhook
 
-from services.normalizer.mapping import Amount, Failure, Number, ObjectMapping, Part, Standing, Text
 from services.normalizer.mappings.stripe.card import CARD_ROWS, payment_method_type
 from services.normalizer.mappings.stripe.standing import unknown_type
+from services.normalizer.table import Amount, Failure, Number, ObjectMapping, Part, Standing, Text
 from services.runtime.errors import BrokenRule
 
 # The event type says it all; the object's own status lags behind it in some API versions.

@@ -15,9 +15,9 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 )
 from tidegate.stripe.v1.refund_pb2 import Refund, RefundWebhook
 
-from services.normalizer.mapping import Amount, ObjectMapping, Standing, Text
 from services.normalizer.mappings.stripe.standing import look_up_status, unknown_type
 from services.normalizer.nulls import present
+from services.normalizer.table import Amount, ObjectMapping, Standing, Text
 from services.runtime.errors import BrokenRule
 
 _EVENT_TYPES: Final[Mapping[str, str]] = {
