@@ -13,6 +13,8 @@ _validator = protovalidate.Validator()
 def broken_rules(message: Message) -> tuple[BrokenRule, ...]:
     """Every rule that the message breaks, in the contract's order; empty for a valid message."""
     found = _validator.collect_violations(message)
+    if not found:
+        return ()
     return tuple(_broken_rule(violation.proto, violation.field_value) for violation in found)
 
 
