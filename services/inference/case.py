@@ -1,6 +1,7 @@
 """One payment as predictors and guard read it: the message and what the rule tables say about it."""
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
@@ -15,8 +16,7 @@ from services.inference.tables import RuleTables
 _NANOS_A_SECOND = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One payment with the rules that hold for it. Times are whole seconds since 1970, rounded up.
 
     `attempts_s` ascends and holds every attempt on this card for this amount, the one that is asked about included.
@@ -38,7 +38,7 @@ class Case:
 
     def tries_within(self, seconds: int) -> int:
         """How many attempts lie in the window of this length that ends with the latest one, it included."""
-        return sum(attempt >= self.latest_s - seconds for attempt in self.attempts_s)
+        return len(self.attempts_s) - bisect_left(self.attempts_s, self.latest_s - seconds)
 
 
 class CaseReader:
@@ -62,7 +62,7 @@ class CaseReader:
             prohibition=self._worst_prohibition(payment, network, advice, decline_class),
             wait=advice if isinstance(advice, Wait) else None,
             occurred_s=occurred_s,
-            attempts_s=tuple(sorted([*map(seconds_up, payment.previous_attempts), occurred_s])),
+            attempts_s=_ascending(payment, occurred_s),
         )
 
     def _worst_prohibition(
@@ -72,11 +72,18 @@ class CaseReader:
         advice: Prohibition | Wait | None,
         decline_class: "DeclineClass",
     ) -> Prohibition | None:
+        found = self.declines.prohibitions(payment, decline_class)
         by_code = network.never.get(network_code(payment.network_decline_code))
         by_network = [rule for rule in (by_code, advice) if isinstance(rule, Prohibition)]
-        found = [*by_network, *self.declines.prohibitions(payment, decline_class)]
-        final = (rule for rule in found if rule.action == RETRY_ACTION_DO_NOT_RETRY)
-        return next(final, found[0] if found else None)
+        if not (by_network or found):
+            return None
+        ranked = [*by_network, *found]
+        return next((rule for rule in ranked if rule.action == RETRY_ACTION_DO_NOT_RETRY), ranked[0])
+
+
+def _ascending(payment: PaymentContext, occurred_s: int) -> tuple[int, ...]:
+    previous = payment.previous_attempts
+    return tuple(sorted([*map(seconds_up, previous), occurred_s])) if previous else (occurred_s,)
 
 
 def seconds_up(moment: Timestamp) -> int:

@@ -1,6 +1,5 @@
 """What a decline means: its class, and whether its codes or advice forbid another try."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
@@ -16,7 +15,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 
 from services.inference.networks import network_code
 from services.inference.rules import HOUR_S, Prohibition
-from services.inference.tables import ClassRow, DeclineTables, Never
+from services.inference.tables import ClassRow, DeclineCode, DeclineTables, Never
 
 # Classes that say nothing when another source says more.
 _VAGUE = (DECLINE_CLASS_GENERIC, DECLINE_CLASS_UNKNOWN, DECLINE_CLASS_UNSPECIFIED)
@@ -34,6 +33,17 @@ class DeclinePolicy:
     prohibition: Prohibition | None
 
 
+@dataclass(frozen=True, slots=True)
+class CodeMeaning:
+    """What a decline code means."""
+
+    decline_class: "DeclineClass"
+    prohibition: Prohibition | None
+
+
+_NO_MEANING = CodeMeaning(DECLINE_CLASS_UNKNOWN, None)
+
+
 class Declines:
     """The decline tables, looked up by code."""
 
@@ -41,43 +51,42 @@ class Declines:
         self.most_tries = tables.tries.most
         self.tries_window_s = tables.tries.window_hours * HOUR_S
         self.policies = {row.decline_class: _policy(row) for row in tables.classes}
-        self._classes = {_word(row.code): row.decline_class for row in tables.decline_codes}
+        self._codes = {_word(row.code): _meaning(row) for row in tables.decline_codes}
         self._response_classes = {network_code(row.code): row.decline_class for row in tables.response_codes}
-        self._never_codes = {
-            _word(row.code): _prohibition(row.never, f"decline code {row.code} is not to be tried again")
-            for row in tables.decline_codes
-            if row.never is not None
-        }
         self._never_advice = {
             _word(row.code): _prohibition(row.never, f"provider advice {row.code}: {row.meaning}")
             for row in tables.provider_advice
             if row.never is not None
         }
 
+    def of_code(self, code: str) -> CodeMeaning:
+        """What a provider's code means; unknown, and not forbidden, where no table has it."""
+        return self._codes.get(code) or self._codes.get(_word(code), _NO_MEANING)
+
     def classify(self, payment: PaymentContext) -> "DeclineClass":
         """The class of a payment's decline: the worst that any source states, else the most specific."""
-        found = tuple(self._stated(payment))
+        found = (
+            payment.decline_class,
+            self.of_code(payment.failure_code).decline_class,
+            self._response_classes.get(network_code(payment.network_decline_code), DECLINE_CLASS_UNKNOWN),
+        )
         for worst in (DECLINE_CLASS_HARD, DECLINE_CLASS_FRAUD):
             if worst in found:
                 return worst
-        return next(
-            (each for each in found if each not in _VAGUE),
-            DECLINE_CLASS_GENERIC if DECLINE_CLASS_GENERIC in found else DECLINE_CLASS_UNKNOWN,
-        )
+        for each in found:
+            if each not in _VAGUE:
+                return each
+        return DECLINE_CLASS_GENERIC if DECLINE_CLASS_GENERIC in found else DECLINE_CLASS_UNKNOWN
 
-    def prohibitions(self, payment: PaymentContext, decline_class: "DeclineClass") -> Iterator[Prohibition]:
+    def prohibitions(self, payment: PaymentContext, decline_class: "DeclineClass") -> list[Prohibition]:
         """Every rule of issuer or provider that forbids another try of this payment by itself."""
-        yield from _present(
-            self._never_advice.get(_word(payment.provider_advice_code)),
-            self._never_codes.get(_word(payment.failure_code)),
+        advice = payment.provider_advice_code
+        found = (
+            self._never_advice.get(_word(advice)) if advice else None,
+            self.of_code(payment.failure_code).prohibition,
             self.policies[decline_class].prohibition,
         )
-
-    def _stated(self, payment: PaymentContext) -> "Iterator[DeclineClass]":
-        yield payment.decline_class
-        yield self._classes.get(_word(payment.failure_code), DECLINE_CLASS_UNKNOWN)
-        if payment.network_decline_code:
-            yield self._response_classes.get(network_code(payment.network_decline_code), DECLINE_CLASS_UNKNOWN)
+        return [rule for rule in found if rule is not None]
 
 
 def failed(payment: PaymentContext) -> bool:
@@ -90,8 +99,10 @@ def _word(code: str) -> str:
     return code.strip().lower().translate(_SEPARATORS)
 
 
-def _present(*rules: Prohibition | None) -> Iterable[Prohibition]:
-    return (rule for rule in rules if rule is not None)
+def _meaning(row: DeclineCode) -> CodeMeaning:
+    never = row.never
+    told = f"decline code {row.code} is not to be tried again"
+    return CodeMeaning(row.decline_class, None if never is None else _prohibition(never, told))
 
 
 def _policy(row: ClassRow) -> DeclinePolicy:

@@ -1,7 +1,8 @@
 """The last step of every retry answer: holds it inside the card networks' rules, whatever a predictor says."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tidegate.inference.v1.payment_context_pb2 import Reason
 from tidegate.inference.v1.recovery_service_pb2 import (
@@ -19,8 +20,7 @@ from services.inference.case import Case, seconds_down, seconds_up
 from services.inference.rules import BudgetRule, Prohibition
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """The first second at which another attempt is allowed, and the rule that says so."""
 
     earliest_s: int
@@ -84,12 +84,15 @@ class NetworkGuard:
 
 def earliest_retry(case: Case, attempts_s: Sequence[int]) -> Bound:
     """The first second after these attempts (ascending) at which network and budget allow another one."""
-    bounds = [Bound(attempts_s[-1] + 1, "attempts.latest", "not before the latest attempt")]
+    latest = Bound(attempts_s[-1] + 1, "attempts.latest", "not before the latest attempt")
+    bounds = [_free_again(budget, attempts_s) for budget in case.network.budgets if len(attempts_s) >= budget.attempts]
     if case.wait is not None:
         bounds.append(Bound(case.occurred_s + case.wait.seconds, case.wait.name, case.wait.description))
-    spent = (budget for budget in case.network.budgets if len(attempts_s) >= budget.attempts)
-    bounds.extend(_free_again(budget, attempts_s) for budget in spent)
-    return max(bounds, key=lambda bound: bound.earliest_s)
+    return max((latest, *bounds), key=_earliest) if bounds else latest
+
+
+def _earliest(bound: Bound) -> int:
+    return bound.earliest_s
 
 
 def _free_again(budget: BudgetRule, attempts_s: Sequence[int]) -> Bound:
@@ -107,7 +110,7 @@ def _attempts_left(answer: RecommendStrategyResponse, case: Case) -> int:
 
 
 def _left(budget: BudgetRule, attempts_s: Sequence[int], moment_s: int) -> int:
-    return budget.attempts - sum(attempt >= moment_s - budget.window_s for attempt in attempts_s)
+    return budget.attempts - len(attempts_s) + bisect_left(attempts_s, moment_s - budget.window_s)
 
 
 def _exhausted(bound: Bound) -> Prohibition:

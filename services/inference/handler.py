@@ -1,16 +1,18 @@
 """Answers questions about payments from the predictors' answers, with the network guard as the last step. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.assessment_service_pb2 import (
     QUESTION_CHURN,
     QUESTION_FRAUD,
     QUESTION_RECOVERY,
     QUESTION_RETRY,
-    Assessment,
     AssessmentItem,
+    AssessResponse,
     Question,
 )
 from tidegate.inference.v1.churn_service_pb2 import PredictRequest, PredictResponse
@@ -62,38 +64,38 @@ class Handler:
         cases = self._read(payments)
         return self._plan(cases, self._recommend(cases, at), at)
 
-    def assess(self, items: Sequence[AssessmentItem], at: Timestamp) -> list[Assessment]:
-        """Answers of AssessmentService.Assess: each predictor is asked once, for all the items that ask for it."""
-        cases = self._read(item.payment for item in items)
-        answers = [Assessment(payment_id=item.payment.payment_id) for item in items]
-        fraud = _asking(items, QUESTION_FRAUD)
-        if fraud:
-            for index, score in zip(fraud, self._predictors.fraud.score(_pick(cases, fraud), at), strict=True):
-                answers[index].fraud.CopyFrom(score)
-        churn = _asking(items, QUESTION_CHURN)
-        if churn:
+    def assess(self, items: Sequence[AssessmentItem], at: Timestamp) -> AssessResponse:
+        """The answer of AssessmentService.Assess: each predictor is asked once, for all the items that ask for it."""
+        cases: list[Case] = []
+        asked: defaultdict[Question, list[int]] = defaultdict(list)
+        response = AssessResponse()
+        for index, item in enumerate(items):
+            cases.append(self._reader.read(item.payment))
+            response.assessments.add().payment_id = item.payment.payment_id
+            for question in item.questions:
+                asked[question].append(index)
+        if fraud := asked[QUESTION_FRAUD]:
+            _hand_out(response, "fraud", fraud, self._predictors.fraud.score(_pick(cases, fraud), at))
+        if churn := asked[QUESTION_CHURN]:
             horizons = [DEFAULT_HORIZON_DAYS] * len(churn)
-            predictions = self._predictors.churn.predict(_pick(cases, churn), horizons, at)
-            for index, prediction in zip(churn, predictions, strict=True):
-                answers[index].churn.CopyFrom(prediction)
-        self._assess_failures(items, cases, answers, at)
-        return answers
+            _hand_out(response, "churn", churn, self._predictors.churn.predict(_pick(cases, churn), horizons, at))
+        self._assess_failures(response, cases, asked[QUESTION_RETRY], asked[QUESTION_RECOVERY], at)
+        return response
 
     def _assess_failures(
-        self, items: Sequence[AssessmentItem], cases: Sequence[Case], answers: Sequence[Assessment], at: Timestamp
+        self, response: AssessResponse, cases: Sequence[Case], retry: list[int], recovery: list[int], at: Timestamp
     ) -> None:
         """Retry and recovery: the plan is made from the same guarded strategy that is answered."""
-        retry, recovery = set(_asking(items, QUESTION_RETRY)), _asking(items, QUESTION_RECOVERY)
-        either = sorted(retry.union(recovery))
-        if not either:
+        if not (retry or recovery):
             return
+        if not recovery:
+            _hand_out(response, "retry", retry, self._recommend(_pick(cases, retry), at))
+            return
+        either = sorted({*retry, *recovery})
         strategies = dict(zip(either, self._recommend(_pick(cases, either), at), strict=True))
-        for index in retry:
-            answers[index].retry.CopyFrom(strategies[index])
-        if recovery:
-            plans = self._plan(_pick(cases, recovery), [strategies[index] for index in recovery], at)
-            for index, plan in zip(recovery, plans, strict=True):
-                answers[index].recovery.CopyFrom(plan)
+        _hand_out(response, "retry", retry, [strategies[index] for index in retry])
+        plans = self._plan(_pick(cases, recovery), [strategies[index] for index in recovery], at)
+        _hand_out(response, "recovery", recovery, plans)
 
     def _recommend(self, cases: Sequence[Case], at: Timestamp) -> list[RecommendStrategyResponse]:
         answers = self._predictors.retry.recommend(cases, at)
@@ -113,9 +115,11 @@ class Handler:
         return [self._reader.read(payment) for payment in payments]
 
 
-def _asking(items: Sequence[AssessmentItem], question: "Question") -> list[int]:
-    return [index for index, item in enumerate(items) if question in item.questions]
+def _hand_out(response: AssessResponse, field: str, indexes: Sequence[int], answers: Sequence[Message]) -> None:
+    """Put the answers to one question into the assessments that asked it."""
+    for index, answer in zip(indexes, answers, strict=True):
+        getattr(response.assessments[index], field).CopyFrom(answer)
 
 
-def _pick(cases: Sequence[Case], indexes: Sequence[int]) -> list[Case]:
-    return [cases[index] for index in indexes]
+def _pick(cases: Sequence[Case], indexes: Sequence[int]) -> Sequence[Case]:
+    return cases if len(indexes) == len(cases) else [cases[index] for index in indexes]

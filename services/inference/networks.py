@@ -37,7 +37,8 @@ class Networks:
         by_method = self._by_method.get(payment.payment_method_type)
         if by_method is not None:
             return by_method
-        return self._by_brand.get(_squeeze(payment.card_brand), self._unknown)
+        brand = payment.card_brand
+        return self._by_brand.get(brand) or self._by_brand.get(_squeeze(brand), self._unknown)
 
 
 def network_code(code: str) -> str:

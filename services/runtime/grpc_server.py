@@ -18,20 +18,20 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import Histogram
 
 from services.runtime import contract, headers
 from services.runtime.clock import Clock
 from services.runtime.errors import BrokenRule, ContractViolationError
 from services.runtime.metrics import histogram
-from services.runtime.telemetry import incoming_trace, logger, tracer
+from services.runtime.telemetry import incoming_trace, is_tracing, logger, tracer
 
 Code = Literal["OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "INTERNAL"]
 Behaviour = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Message]]
 
 STATUS_DETAILS = "grpc-status-details-bin"
 _TRACEPARENT = "traceparent"
+_CONTINUED = frozenset((_TRACEPARENT, "tracestate", headers.RECEIPT_ID, headers.EVENT_ID))
 # Metadata is the caller's text: only what looks like an id gets into a log line.
 _LOGGED = {headers.RECEIPT_ID: "receipt_id", headers.EVENT_ID: "event_id"}
 _ID = re.compile(r"[A-Za-z0-9_:.\-]{1,220}")
@@ -87,24 +87,28 @@ class CheckedCall:
     def __init__(self, method: str, behaviour: Behaviour, clock: Clock) -> None:
         self._method = method.lstrip("/")
         self._behaviour = behaviour
-        self._clock = clock
+        self._now = clock.monotonic
         self._durations: dict[Code, Histogram] = {}
         self._tracer = tracer(__name__)
-        self._tracing = isinstance(trace.get_tracer_provider(), TracerProvider)
+        self._tracing = is_tracing()
 
     async def answer(self, request: Message | None, context: "grpc.aio.ServicerContext[Any, Any]") -> Message:
         """Answer a request, or abort with the status that says what went wrong."""
-        started = self._clock.monotonic()
+        started = self._now()
         code: Code = "INTERNAL"
         try:
             metadata = _metadata(context)
-            if (refusal := _refusal(request)) is not None:
+            if broken := _request_faults(request):
                 code = "INVALID_ARGUMENT"
-                await self._refuse(context, refusal)
+                await self._refuse(context, broken)
             if _deadline_passed(context):
                 code = "DEADLINE_EXCEEDED"
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the work began")
-            answer = await self._ask(request, context, metadata)
+            if self._tracing or _TRACEPARENT in metadata:
+                answer = await self._traced(request, context, metadata)
+            else:
+                answer = await self._behaviour(request, context)
+            contract.check(answer)
             code = "OK"
         except asyncio.CancelledError:
             # The client went away or its deadline passed: nobody reads an answer, and the work has stopped.
@@ -119,17 +123,12 @@ class CheckedCall:
             _log.error("rpc.failed", method=self._method, error=type(error).__name__, at=error_frames(error))
             await context.abort(grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}")
         finally:
-            self._observe(code, self._clock.monotonic() - started)
+            self._observe(code, self._now() - started)
         return answer
 
-    async def _ask(self, request: Any, context: Any, metadata: Mapping[str, str]) -> Message:
-        if self._tracing or _TRACEPARENT in metadata:
-            with incoming_trace(metadata), self._tracer.start_as_current_span(self._method, kind=trace.SpanKind.SERVER):
-                answer = await self._behaviour(request, context)
-        else:
-            answer = await self._behaviour(request, context)
-        contract.check(answer)
-        return answer
+    async def _traced(self, request: Any, context: Any, metadata: Mapping[str, str]) -> Message:
+        with incoming_trace(metadata), self._tracer.start_as_current_span(self._method, kind=trace.SpanKind.SERVER):
+            return await self._behaviour(request, context)
 
     async def _refuse(self, context: Any, broken: Sequence[BrokenRule]) -> None:
         _log.warning("rpc.invalid", method=self._method, rules=_told(broken))
@@ -225,10 +224,10 @@ def _reason(rule_id: str) -> str:
     return re.sub(r"[^A-Z0-9]+", "_", rule_id.upper())[:63]
 
 
-def _refusal(request: Message | None) -> tuple[BrokenRule, ...] | None:
+def _request_faults(request: Message | None) -> Sequence[BrokenRule]:
     if request is None:
         return (BrokenRule("wire.undecodable", "", "the bytes are no message of this type"),)
-    return contract.broken_rules(request) or None
+    return contract.broken_rules(request)
 
 
 def _tolerant(deserialize: Callable[[bytes], Message] | None) -> Callable[[bytes], Message | None]:
@@ -246,10 +245,13 @@ def _tolerant(deserialize: Callable[[bytes], Message] | None) -> Callable[[bytes
 
 
 def _metadata(context: "grpc.aio.ServicerContext[Any, Any]") -> Mapping[str, str]:
-    """The call's text metadata, its ids bound to the log."""
-    pairs = context.invocation_metadata() or ()
-    metadata = {str(key): value for key, value in pairs if isinstance(value, str)}
-    bind_ids(metadata)
+    """The headers of ours among the call's metadata, ids bound to the log."""
+    metadata: dict[str, str] = {}
+    for key, value in context.invocation_metadata() or ():
+        if key in _CONTINUED:
+            metadata[key] = value if isinstance(value, str) else value.decode("ascii", "replace")
+    if metadata:
+        bind_ids(metadata)
     return metadata
 
 

@@ -1,12 +1,21 @@
 """Takes requests of either protocol to the handler: tells the time, slices batches, counts the answers."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client import Counter
-from tidegate.inference.v1.assessment_service_pb2 import Assessment, AssessRequest, AssessResponse
+from tidegate.inference.v1.assessment_service_pb2 import (
+    QUESTION_CHURN,
+    QUESTION_FRAUD,
+    QUESTION_RECOVERY,
+    QUESTION_RETRY,
+    AssessmentItem,
+    AssessRequest,
+    AssessResponse,
+    Question,
+)
 from tidegate.inference.v1.churn_service_pb2 import PredictRequest, PredictResponse
 from tidegate.inference.v1.fraud_service_pb2 import ScoreRequest, ScoreResponse
 from tidegate.inference.v1.payment_context_pb2 import FallbackCause, Provenance
@@ -19,6 +28,9 @@ from services.runtime.metrics import counter
 
 QuestionName = Literal["fraud", "retry", "churn", "recovery"]
 QUESTIONS: tuple[QuestionName, ...] = ("fraud", "retry", "churn", "recovery")
+_QUESTION_NAMES: dict[Question, QuestionName] = dict(
+    zip((QUESTION_FRAUD, QUESTION_RETRY, QUESTION_CHURN, QUESTION_RECOVERY), QUESTIONS, strict=True)
+)
 
 # A batch is answered in slices of about a millisecond. Between them other calls get their turn, and a call whose client
 # has gone away or whose deadline has passed is cancelled.
@@ -60,23 +72,22 @@ class Desk:
     async def assess(self, request: AssessRequest) -> AssessResponse:
         """AssessmentService.Assess; stops between slices when it is cancelled."""
         now = self._now()
-        response = AssessResponse()
-        for start in range(0, len(request.items), SLICE):
-            if start:
-                await asyncio.sleep(0)
-            assessments = self._handler.assess(request.items[start : start + SLICE], now)
-            self._count_all(assessments)
-            response.assessments.extend(assessments)
+        response = self._assess(request.items[:SLICE], now)
+        for start in range(SLICE, len(request.items), SLICE):
+            await asyncio.sleep(0)
+            response.MergeFrom(self._assess(request.items[start : start + SLICE], now))
+        return response
+
+    def _assess(self, items: Sequence[AssessmentItem], now: Timestamp) -> AssessResponse:
+        response = self._handler.assess(items, now)
+        for item, assessment in zip(items, response.assessments, strict=True):
+            for question in item.questions:
+                name = _QUESTION_NAMES[question]
+                self._count(name, getattr(assessment, name).provenance)
         return response
 
     def _now(self) -> Timestamp:
         return timestamp(self._clock.now())
-
-    def _count_all(self, assessments: Iterable[Assessment]) -> None:
-        for assessment in assessments:
-            for question in QUESTIONS:
-                if assessment.HasField(question):
-                    self._count(question, getattr(assessment, question).provenance)
 
     def _count(self, question: QuestionName, made_by: Provenance) -> None:
         key = (question, made_by.model_name, made_by.fallback, made_by.fallback_cause)

@@ -1,6 +1,7 @@
 """What a card's expiry date says."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from services.inference.case import Case
 
@@ -8,10 +9,14 @@ _DAY_S = 24 * 3600
 _MONTHS = 12
 
 
-def expired_on(case: Case, days_later: int = 0) -> bool:
+def expired(case: Case, days_later: int = 0) -> bool:
     """Whether the card's last month is over that many days after the attempt; false where the date is not known."""
-    payment = case.payment
-    if not (payment.card_exp_year and payment.card_exp_month):
-        return False
-    then = datetime.fromtimestamp(case.occurred_s + days_later * _DAY_S, UTC)
-    return (then.year - payment.card_exp_year) * _MONTHS + then.month - payment.card_exp_month > 0
+    year, month = case.payment.card_exp_year, case.payment.card_exp_month
+    return bool(year and month) and case.occurred_s + days_later * _DAY_S >= _end_of(year, month)
+
+
+@lru_cache(maxsize=4096)
+def _end_of(year: int, month: int) -> int:
+    """The first second after a month, UTC."""
+    following = datetime(year + month // _MONTHS, month % _MONTHS + 1, 1, tzinfo=UTC)
+    return int(following.timestamp())

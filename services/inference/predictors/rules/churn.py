@@ -1,7 +1,6 @@
 """Predicts churn by a table of points over what a single payment shows."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.churn_service_pb2 import (
@@ -11,11 +10,22 @@ from tidegate.inference.v1.churn_service_pb2 import (
     ChurnRisk,
     PredictResponse,
 )
-from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
+from tidegate.payments.v1.unified_payment_event_pb2 import (
+    DECLINE_CLASS_AUTHENTICATION,
+    DECLINE_CLASS_CARD_DATA,
+    DECLINE_CLASS_FRAUD,
+    DECLINE_CLASS_GENERIC,
+    DECLINE_CLASS_HARD,
+    DECLINE_CLASS_INSUFFICIENT_FUNDS,
+    DECLINE_CLASS_NOT_PERMITTED,
+    DECLINE_CLASS_TRANSIENT,
+    DECLINE_CLASS_UNKNOWN,
+    DeclineClass,
+)
 
 from services.inference.case import Case
-from services.inference.predictors.rules.card import expired_on
-from services.inference.predictors.rules.points import PointRule, PointTable
+from services.inference.predictors.rules.card import expired
+from services.inference.predictors.rules.points import PointRule, PointTable, Question, holds
 from services.inference.predictors.rules.provenance import rules_provenance
 from services.inference.rules import HOUR_S
 
@@ -26,47 +36,51 @@ HIGH_THRESHOLD = 0.5
 
 _BASE = 5
 _TRIES_WINDOW_S = 14 * 24 * HOUR_S
-_TWICE = 2
+_REPEATED = 2
 _MANY = 4
 _SOON_DAYS = 30
 
 # What a failed payment of each class says about the customer leaving, unwillingly for the most part: the harder it is
 # to collect without the customer's help, the more points.
 _POINTS_BY_DECLINE = {
-    "HARD": 45,
-    "CARD_DATA": 30,
-    "NOT_PERMITTED": 30,
-    "FRAUD": 25,
-    "INSUFFICIENT_FUNDS": 25,
-    "GENERIC": 20,
-    "UNKNOWN": 20,
-    "AUTHENTICATION": 15,
-    "TRANSIENT": 5,
+    DECLINE_CLASS_HARD: 45,
+    DECLINE_CLASS_CARD_DATA: 30,
+    DECLINE_CLASS_NOT_PERMITTED: 30,
+    DECLINE_CLASS_FRAUD: 25,
+    DECLINE_CLASS_INSUFFICIENT_FUNDS: 25,
+    DECLINE_CLASS_GENERIC: 20,
+    DECLINE_CLASS_UNKNOWN: 20,
+    DECLINE_CLASS_AUTHENTICATION: 15,
+    DECLINE_CLASS_TRANSIENT: 5,
 }
 
 
-def _failed_as(decline_class: int, case: Case) -> bool:
-    return case.failed and case.decline_class == decline_class
+def _by_decline(decline_class: "DeclineClass", points: int) -> PointRule:
+    name = DeclineClass.Name(decline_class).removeprefix("DECLINE_CLASS_").lower()
+    return PointRule(f"decline.{name}", points, f"payment failed, decline class {name}")
 
 
-def _tries_between(least: int, below: float, case: Case) -> bool:
-    return case.failed and least <= case.tries_within(_TRIES_WINDOW_S) < below
+def _tries(case: Case) -> str:
+    tries = case.tries_within(_TRIES_WINDOW_S) if case.failed else 0
+    if tries < _REPEATED:
+        return "none"
+    return "many" if tries >= _MANY else "repeated"
 
 
 RULES = (
-    *(
-        PointRule(
-            f"decline.{name.lower()}",
-            points,
-            f"payment failed, decline class {name.lower()}",
-            partial(_failed_as, DeclineClass.Value(f"DECLINE_CLASS_{name}")),
-        )
-        for name, points in _POINTS_BY_DECLINE.items()
+    Question(
+        lambda case: case.decline_class if case.failed else None,
+        {each: _by_decline(each, points) for each, points in _POINTS_BY_DECLINE.items()},
     ),
-    PointRule("tries.many", 25, "fourth or later try in 14 days", partial(_tries_between, _MANY, float("inf"))),
-    PointRule("tries.repeated", 10, "second or third try in 14 days", partial(_tries_between, _TWICE, _MANY)),
-    PointRule("card.expires_soon", 15, "card expires within 30 days", partial(expired_on, days_later=_SOON_DAYS)),
-    PointRule("customer.guest", 10, "no known customer", lambda c: not c.payment.customer_id),
+    Question(
+        _tries,
+        {
+            "many": PointRule("tries.many", 25, "fourth or later try in 14 days"),
+            "repeated": PointRule("tries.repeated", 10, "second or third try in 14 days"),
+        },
+    ),
+    holds(lambda case: expired(case, _SOON_DAYS), "card.expires_soon", 15, "card expires within 30 days"),
+    holds(lambda case: not case.payment.customer_id, "customer.guest", 10, "no known customer"),
 )
 
 

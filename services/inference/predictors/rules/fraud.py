@@ -14,9 +14,9 @@ from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE, PROVIDER_UNSPECIFIE
 from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_FRAUD, DECLINE_CLASS_HARD
 
 from services.inference.case import Case
-from services.inference.predictors.rules.card import expired_on
+from services.inference.predictors.rules.card import expired
 from services.inference.predictors.rules.currencies import ABOUT_USD_1000, HOME_COUNTRIES
-from services.inference.predictors.rules.points import PointRule, PointTable
+from services.inference.predictors.rules.points import PointRule, PointTable, Question, holds
 from services.inference.predictors.rules.provenance import rules_provenance
 from services.inference.rules import HOUR_S
 
@@ -28,57 +28,70 @@ BLOCK_THRESHOLD = 0.8
 # Stripe Radar calls a score from 65 on elevated and from 75 on high (docs.stripe.com/radar/risk-evaluation, 2026-11).
 _ELEVATED_RISK = 65
 _HIGHEST_RISK = 75
+# In multiples of about USD 1,000.
+_HIGH_AMOUNT = 1
 _VERY_HIGH_AMOUNT = 5
 _CARD_TESTING_TRIES = 5
 
 
-def _radar_score(case: Case) -> int:
+def _provider_risk(case: Case) -> str:
     """The provider's risk score where it is on Radar's scale."""
     payment = case.payment
-    return payment.provider_risk_score if payment.provider in {PROVIDER_STRIPE, PROVIDER_UNSPECIFIED} else 0
+    score = payment.provider_risk_score
+    if score < _ELEVATED_RISK or payment.provider not in {PROVIDER_STRIPE, PROVIDER_UNSPECIFIED}:
+        return "none"
+    return "highest" if score >= _HIGHEST_RISK else "elevated"
 
 
-def _times_usd_1000(case: Case) -> int:
-    """The amount in whole multiples of about USD 1,000; 0 where the currency is not judged."""
-    thousand = ABOUT_USD_1000.get(case.payment.currency)
-    return case.payment.amount_cents // thousand if thousand else 0
+def _amount(case: Case) -> str:
+    """How high the amount is for its currency; none where the currency is not judged."""
+    payment = case.payment
+    thousand = ABOUT_USD_1000.get(payment.currency)
+    times = payment.amount_cents // thousand if thousand else 0
+    if times < _HIGH_AMOUNT:
+        return "none"
+    return "very_high" if times >= _VERY_HIGH_AMOUNT else "high"
 
 
-def _foreign_card(case: Case) -> bool:
+def _is_foreign(case: Case) -> bool:
     home = HOME_COUNTRIES.get(case.payment.currency)
     country = case.payment.card_country
-    return bool(home and country) and country not in (home or ())
-
-
-def _refused_as(case: Case, decline_class: int) -> bool:
-    return case.failed and case.decline_class == decline_class
+    return home is not None and country != "" and country not in home
 
 
 RULES = (
-    PointRule(
-        "provider_risk.highest", 60, "risk score of the provider 75 or more", lambda c: _radar_score(c) >= _HIGHEST_RISK
+    Question(
+        _provider_risk,
+        {
+            "highest": PointRule("provider_risk.highest", 60, "risk score of the provider 75 or more"),
+            "elevated": PointRule("provider_risk.elevated", 35, "risk score of the provider 65 to 74"),
+        },
     ),
-    PointRule(
-        "provider_risk.elevated",
-        35,
-        "risk score of the provider 65 to 74",
-        lambda c: _ELEVATED_RISK <= _radar_score(c) < _HIGHEST_RISK,
+    Question(
+        lambda case: case.decline_class if case.failed else None,
+        {
+            DECLINE_CLASS_FRAUD: PointRule("decline.fraud", 60, "declined as suspected fraud"),
+            DECLINE_CLASS_HARD: PointRule("decline.hard", 40, "card lost, stolen or closed"),
+        },
     ),
-    PointRule("decline.fraud", 60, "declined as suspected fraud", lambda c: _refused_as(c, DECLINE_CLASS_FRAUD)),
-    PointRule("decline.hard", 40, "card lost, stolen or closed", lambda c: _refused_as(c, DECLINE_CLASS_HARD)),
-    PointRule(
+    holds(
+        lambda case: case.tries_within(HOUR_S) >= _CARD_TESTING_TRIES,
         "card.velocity",
         30,
         "5 or more attempts on this card for this amount within an hour, as in card testing",
-        lambda c: c.tries_within(HOUR_S) >= _CARD_TESTING_TRIES,
     ),
-    PointRule("amount.very_high", 25, "about USD 5,000 or more", lambda c: _times_usd_1000(c) >= _VERY_HIGH_AMOUNT),
-    PointRule("amount.high", 10, "about USD 1,000 to 5,000", lambda c: 1 <= _times_usd_1000(c) < _VERY_HIGH_AMOUNT),
-    PointRule("card.prepaid", 15, "prepaid card", lambda c: c.payment.card_funding == "prepaid"),
-    PointRule("card.expired", 15, "card past its expiry date", expired_on),
-    PointRule("card.foreign", 10, "card issued where the currency is not used", _foreign_card),
-    PointRule("customer.guest", 10, "no known customer", lambda c: not c.payment.customer_id),
-    PointRule("payment.recurring", -20, "belongs to a subscription", lambda c: c.payment.recurring),
+    Question(
+        _amount,
+        {
+            "very_high": PointRule("amount.very_high", 25, "about USD 5,000 or more"),
+            "high": PointRule("amount.high", 10, "about USD 1,000 to 5,000"),
+        },
+    ),
+    holds(lambda case: case.payment.card_funding == "prepaid", "card.prepaid", 15, "prepaid card"),
+    holds(expired, "card.expired", 15, "card past its expiry date"),
+    holds(_is_foreign, "card.foreign", 10, "card issued where the currency is not used"),
+    holds(lambda case: not case.payment.customer_id, "customer.guest", 10, "no known customer"),
+    holds(lambda case: case.payment.recurring, "payment.recurring", -20, "belongs to a subscription"),
 )
 
 

@@ -1,6 +1,7 @@
 """Recommends retries by decline class: a fixed ladder of waits, or what to do instead."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.payment_context_pb2 import Reason
@@ -42,6 +43,10 @@ class RetryRules:
 
     def __init__(self, declines: Declines, tables_version: str) -> None:
         self._policies = declines.policies
+        self._meanings = {
+            each: Reason(code=f"decline.{policy.name}", description=policy.meaning)
+            for each, policy in declines.policies.items()
+        }
         self._ladder = Ladder(declines)
         self._blank = RecommendStrategyResponse(provenance=rules_provenance(NAME, f"{VERSION}+{tables_version}"))
 
@@ -62,7 +67,7 @@ class RetryRules:
             self._climb(answer, case, policy)
         else:
             answer.action = policy.action
-            answer.reasons.add(code=f"decline.{policy.name}", description=policy.meaning)
+            answer.reasons.append(self._meanings[case.decline_class])
         return answer
 
     def _climb(self, answer: RecommendStrategyResponse, case: Case, policy: DeclinePolicy) -> None:
@@ -74,12 +79,13 @@ class RetryRules:
         else:
             answer.action = RETRY_ACTION_RETRY
             answer.retry_at.seconds = case.latest_s + wait_s
-            answer.reasons.append(_rung(policy, tries, wait_s))
-        answer.reasons.add(code=f"decline.{policy.name}", description=policy.meaning)
+            answer.reasons.append(_rung(policy.name, tries, wait_s))
+        answer.reasons.append(self._meanings[case.decline_class])
 
 
-def _rung(policy: DeclinePolicy, tries: int, wait_s: int) -> Reason:
-    return Reason(code=f"ladder.{policy.name}", description=f"wait {wait_s // HOUR_S} h after try {tries}")
+@lru_cache(maxsize=256)
+def _rung(name: str, tries: int, wait_s: int) -> Reason:
+    return Reason(code=f"ladder.{name}", description=f"wait {wait_s // HOUR_S} h after try {tries}")
 
 
 def _used_up(tries: int) -> Reason:
