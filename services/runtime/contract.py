@@ -25,18 +25,20 @@ def check(message: Message) -> None:
 
 
 def redact(value: object) -> str:
-    """A value's type and size, and nothing of its content."""
+    """A value's JSON type and size, and nothing of its content."""
     match value:
         case None:
             return "absent"
         case bool():
-            return "bool"
+            return "boolean"
         case int() | float():
             return "number"
-        case str() | bytes():
-            return f"{type(value).__name__}({len(value)})"
+        case str():
+            return f"string({len(value)})"
+        case bytes():
+            return f"bytes({len(value)})"
         case Sequence():
-            return f"list({len(value)})"
+            return f"array({len(value)})"
         case _:
             return "object"
 

@@ -26,18 +26,18 @@ def test_a_value_is_never_repeated() -> None:
         r for r in contract.broken_rules(UnifiedPaymentEvent(event_id=secret)) if r.field_path == "event_id"
     )
     assert secret not in broken.message
-    assert broken.redacted_value == "str(7)"
+    assert broken.redacted_value == "string(7)"
 
 
 def test_redaction_tells_type_and_size() -> None:
     values = (None, True, 12, 1.5, "abc", b"ab", [1, 2], {"a": 1})
     assert [contract.redact(value) for value in values] == [
         "absent",
-        "bool",
+        "boolean",
         "number",
         "number",
-        "str(3)",
+        "string(3)",
         "bytes(2)",
-        "list(2)",
+        "array(2)",
         "object",
     ]
