@@ -43,11 +43,12 @@ def write(results: list[Result]) -> Path:
 
 def _row(result: Result) -> str:
     sign = "≥" if result.better == "higher" else "≤"
+    bar = "" if result.bar is None else f"{sign}{result.bar:7.2f}"
     verdict = "" if result.passes else "  MISSED"
     detail = "".join(f"\n{'':24}   {name} = {value:.3f}" for name, value in result.detail.items())
     return (
         f"{result.id:24} {result.ours:12.4g} {result.baseline:12.4g} {result.unit:14} "
-        f"{result.ratio:8.2f} {sign}{result.bar:7.2f}{verdict}{detail}"
+        f"{result.ratio:8.2f} {bar}{verdict}{detail}"
     )
 
 

@@ -20,8 +20,8 @@ class Result:
     ours: float
     baseline: float
     ratio: float
-    # The bar of the project for `ratio`, and which side of it is good.
-    bar: float
+    # The bar of the project for `ratio`, where there is one, and which side of it is good.
+    bar: float | None
     better: Better
     # Further figures worth keeping, such as percentiles.
     detail: dict[str, float]
@@ -29,6 +29,8 @@ class Result:
     @property
     def passes(self) -> bool:
         """Whether the ratio is on the good side of the bar."""
+        if self.bar is None:
+            return True
         return self.ratio >= self.bar if self.better == "higher" else self.ratio <= self.bar
 
     def as_json(self) -> dict[str, object]:
