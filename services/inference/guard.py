@@ -41,12 +41,15 @@ class NetworkGuard:
     def enforce(self, answer: RecommendStrategyResponse, case: Case) -> None:
         """Hold a retry strategy inside the rules and state the budget and the rule that bounds it."""
         answer.network_rule = ""
-        if case.prohibition is not None:
-            _take_back(answer, case.prohibition)
-        elif answer.action == RETRY_ACTION_RETRY:
+        if answer.action != RETRY_ACTION_RETRY:
+            answer.ClearField("retry_at")
+            answer.ClearField("success_probability")
+        elif case.prohibition is None:
             self._bound(answer, case)
         else:
-            answer.ClearField("retry_at")
+            _take_back(answer, case.prohibition)
+        if case.prohibition is not None:
+            answer.network_rule = case.prohibition.name
         answer.attempts_left = _attempts_left(answer, case)
 
     def enforce_plan(self, plan: RecommendPlanResponse, case: Case) -> None:
@@ -118,11 +121,9 @@ def _exhausted(bound: Bound) -> Prohibition:
 
 
 def _take_back(answer: RecommendStrategyResponse, rule: Prohibition) -> None:
-    answer.network_rule = rule.name
-    if answer.action != RETRY_ACTION_RETRY:
-        return
     answer.action = rule.action
     answer.ClearField("retry_at")
     answer.ClearField("success_probability")
+    answer.network_rule = rule.name
     del answer.reasons[:]  # they argued for the retry
     answer.reasons.append(Reason(code=rule.name, description=rule.description))
