@@ -259,6 +259,8 @@ def _compile_payment_id(mapping: ObjectMapping, source_type: Descriptor) -> Chec
 
 def _compile_amounts(mapping: ObjectMapping, units: Mapping[str, Unit], source_type: Descriptor) -> CheckedWrite:
     rows = [row for row in mapping.rows if isinstance(row, Amount)]
+    for row in rows:
+        _field(_descriptor(UnifiedPaymentEvent), row.target)
     read_amounts = compile_numbers([row.source for row in rows], source_type)
     targets = [(row.target, f"{mapping.body_path}.{row.source}") for row in rows]
     # Providers write the code in their own case; one look-up serves both.
