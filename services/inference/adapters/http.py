@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from fastapi.openapi.utils import get_openapi
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from tidegate.inference.v1.churn_service_pb2 import PredictRequest, PredictResponse
@@ -85,9 +84,9 @@ def questions(desk: Desk) -> tuple[Question, ...]:
 
 def build_app(desk: Desk, clock: Clock, ready: probes.Check, version: str) -> FastAPI:
     """The JSON application."""
-    app = FastAPI(title="Tidegate inference", version=version, redoc_url=None)
-    asked = questions(desk)
-    for question in asked:
+    app = _DocumentedApp(title="Tidegate inference", version=version, redoc_url=None)
+    app.asked = questions(desk)
+    for question in app.asked:
         app.add_api_route(
             question.path,
             _endpoint(question, clock),
@@ -100,7 +99,6 @@ def build_app(desk: Desk, clock: Clock, ready: probes.Check, version: str) -> Fa
         )
     for path in ("/healthz", "/readyz", "/metrics"):
         app.add_api_route(path, _probe(path, ready), methods=["GET"], include_in_schema=False)
-    _document(app, asked)
     return app
 
 
@@ -165,13 +163,19 @@ def _probe(path: str, ready: probes.Check) -> Callable[[], Response]:
     return probe
 
 
-def _document(app: FastAPI, asked: Sequence[Question]) -> None:
-    """Make /docs and /openapi.json from the routes, with schemas from the contracts' descriptors."""
-    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-    messages = [_descriptor(message) for question in asked for message in (question.request, question.response)]
-    # Routes take the bare request, so FastAPI found no schemas of its own that would matter here.
-    document["components"] = {"schemas": {**openapi.schemas(messages), "Refusal": _REFUSAL_SCHEMA}}
-    app.openapi_schema = document
+class _DocumentedApp(FastAPI):
+    """Documents itself from the contracts: its routes take the bare request, which tells FastAPI nothing."""
+
+    asked: Sequence[Question] = ()
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with schemas from the descriptors."""
+        document = super().openapi()
+        messages = [
+            _descriptor(message) for question in self.asked for message in (question.request, question.response)
+        ]
+        document["components"] = {"schemas": {**openapi.schemas(messages), "Refusal": _REFUSAL_SCHEMA}}
+        return document
 
 
 def _responses(question: Question) -> dict[int | str, dict[str, Any]]:

@@ -1,16 +1,18 @@
+from typing import Any
+
 import pytest
 from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_DO_NOT_RETRY
 
 from services.inference.networks import Network, Networks, network_code
 from services.inference.rules import Prohibition, Wait
 from services.inference.tables import NetworkTables
-from tests.unit.inference.contexts import TABLES, declined
+from tests.unit.inference.contexts import TABLES, declined, payment
 
 NETWORKS = Networks(TABLES.networks)
 
 
-def network(**facts: str | None) -> Network:
-    return NETWORKS.of(declined(**facts))
+def network(**facts: Any) -> Network:
+    return NETWORKS.of(payment(**facts))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+from tidegate.inference.v1.fraud_service_pb2 import ScoreResponse
+
+from services.inference.adapters import json_codec
+from services.inference.adapters.desk import Desk
+from services.inference.adapters.http import build_app
+from services.runtime.clock import FrozenClock
+from tests.unit.inference.contexts import handler
+from tests.unit.inference.test_json_codec import PAYMENT
+
+CLOCK = FrozenClock(datetime(2026, 11, 1, 12, 0, 1, tzinfo=UTC))
+PATHS = ("/fraud/score", "/retry/strategy", "/churn/predict", "/recovery/recommend")
+
+
+class BrokenDesk(Desk):
+    """Answers off-contract, as a predictor with a defect would."""
+
+    async def score(self, request: object) -> ScoreResponse:
+        """No decision, no provenance."""
+        return ScoreResponse(fraud_probability=7)
+
+
+class FailingDesk(Desk):
+    """Fails with a customer's data in the error's text."""
+
+    async def score(self, request: object) -> ScoreResponse:
+        """Raise as a careless library would."""
+        raise ValueError("cannot convert cus_secret")
+
+
+def client(desk: Desk, missing: str | None = None) -> httpx.AsyncClient:
+    app = build_app(desk, CLOCK, lambda: missing, "1")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inference")
+
+
+@pytest.fixture
+async def inference() -> AsyncIterator[httpx.AsyncClient]:
+    async with client(Desk(handler(), CLOCK)) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_question_is_answered(inference: httpx.AsyncClient, path: str) -> None:
+    answer = await inference.post(path, json={"payment": {**PAYMENT, "failure_code": "insufficient_funds"}})
+    assert answer.status_code == 200
+    assert answer.json()["provenance"]["fallback"] is True
+    assert answer.json()["provenance"]["predicted_at"] == "2026-11-01T12:00:01Z"
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_off_contract_body_is_refused_with_its_rules(inference: httpx.AsyncClient, path: str) -> None:
+    answer = await inference.post(path, json={"payment": {**PAYMENT, "currency": "dollars"}})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "off_contract"
+    (violation,) = answer.json()["violations"]
+    assert (violation["field_path"], violation["rule_id"]) == ("payment.currency", "string.pattern")
+    assert "dollars" not in answer.text
+
+
+async def test_a_malformed_body_is_a_bad_request(inference: httpx.AsyncClient) -> None:
+    answer = await inference.post("/fraud/score", content=b"{")
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed_json")
+
+
+async def test_a_body_larger_than_any_request_is_refused(inference: httpx.AsyncClient) -> None:
+    answer = await inference.post("/fraud/score", content=b" " * 300_000)
+    assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+
+
+async def test_an_off_contract_answer_is_withheld() -> None:
+    async with client(BrokenDesk(handler(), CLOCK)) as inference:
+        answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal")
+    assert "fraud_probability" not in answer.text
+
+
+async def test_an_error_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    async with client(FailingDesk(handler(), CLOCK)) as inference:
+        answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
+    assert (answer.status_code, answer.json()["message"]) == (500, "internal error: ValueError")
+    assert "cus_secret" not in answer.text + "".join(capsys.readouterr())
+
+
+async def test_ready_says_what_is_missing() -> None:
+    async with client(Desk(handler(), CLOCK), missing="starting") as inference:
+        assert (await inference.get("/healthz")).status_code == 200
+        unready = await inference.get("/readyz")
+    assert (unready.status_code, unready.text) == (503, "starting")
+
+
+async def test_answers_and_refusals_are_counted(inference: httpx.AsyncClient) -> None:
+    def calls(code: str) -> float:
+        labels = {"method": "POST /fraud/score", "code": code}
+        return REGISTRY.get_sample_value("tidegate_rpc_duration_seconds_count", labels) or 0
+
+    before = calls("OK"), calls("INVALID_ARGUMENT")
+    await inference.post("/fraud/score", json={"payment": PAYMENT})
+    await inference.post("/fraud/score", json={})
+    assert (calls("OK"), calls("INVALID_ARGUMENT")) == (before[0] + 1, before[1] + 1)
+    metrics = await inference.get("/metrics")
+    assert 'tidegate_predictions_total{cause="no_model",fallback="true",model="fraud-rules"' in metrics.text
+
+
+async def test_the_documentation_is_made_from_the_contracts(inference: httpx.AsyncClient) -> None:
+    document = (await inference.get("/openapi.json")).json()
+    assert set(document["paths"]) == set(PATHS)
+    body = document["paths"]["/fraud/score"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/tidegate.inference.v1.ScoreRequest"}
+    assert "card_brand" in document["components"]["schemas"]["tidegate.inference.v1.PaymentContext"]["properties"]
+    assert (await inference.get("/docs")).status_code == 200
+
+
+async def test_json_answers_are_those_of_the_handler(inference: httpx.AsyncClient) -> None:
+    answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
+    read = json_codec.read(answer.content, ScoreResponse)
+    assert read.provenance.model_name == "fraud-rules"
