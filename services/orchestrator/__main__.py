@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 
 from services.orchestrator.service import Orchestrator, Settings, Topics
 from services.orchestrator.settings import (
@@ -15,6 +16,7 @@ from services.runtime.grpc_server import error_frames
 from services.runtime.lifecycle import run_until_signalled, start_telemetry
 from services.runtime.probes import ProbeServer
 from services.runtime.registry import RegistrySchemaIds
+from services.runtime.serde import SchemaIds
 from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings, read_settings
 from services.runtime.telemetry import logger
 
@@ -22,9 +24,14 @@ log = logger(__name__)
 
 
 def main() -> int:
+    """Run the process on the platform's topics."""
+    registry = read_settings(RegistrySettings)
+    return run(Topics(), lambda: RegistrySchemaIds(registry))
+
+
+def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     process = read_settings(ProcessSettings)
-    registry = read_settings(RegistrySettings)
     settings = Settings(
         orchestrator=read_settings(OrchestratorSettings),
         kafka=read_settings(KafkaSettings),
@@ -35,8 +42,8 @@ def main() -> int:
     )
     start_telemetry("orchestrator", process)
 
-    async def run(stopping: asyncio.Event) -> None:
-        orchestrator = Orchestrator(settings, Topics(), lambda: RegistrySchemaIds(registry), SystemClock())
+    async def work(stopping: asyncio.Event) -> None:
+        orchestrator = Orchestrator(settings, topics, schema_ids, SystemClock())
         probes = ProbeServer(process.metrics_host, process.metrics_port, orchestrator.missing)
         probes.start()
         try:
@@ -45,8 +52,8 @@ def main() -> int:
             await asyncio.to_thread(probes.stop)
 
     try:
-        run_until_signalled(run)
-    except Exception as error:  # noqa: BLE001 - the edge; its text may repeat values, so that only kind and place are told
+        run_until_signalled(work)
+    except Exception as error:  # noqa: BLE001 - the edge; a text may repeat values, so only kind and place are told
         log.error("process.failed", error=type(error).__name__, at=error_frames(error))  # noqa: TRY400
         return 1
     log.info("process.stopped")
