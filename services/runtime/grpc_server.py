@@ -26,7 +26,7 @@ from services.runtime.errors import BrokenRule, ContractViolationError
 from services.runtime.metrics import histogram
 from services.runtime.telemetry import incoming_trace, is_tracing, logger, tracer
 
-Code = Literal["OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "INTERNAL"]
+Code = Literal["OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "UNAVAILABLE", "INTERNAL"]
 Behaviour = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Message]]
 
 STATUS_DETAILS = "grpc-status-details-bin"
@@ -36,6 +36,9 @@ _CONTINUED = frozenset((_TRACEPARENT, "tracestate", headers.RECEIPT_ID, headers.
 _LOGGED = {headers.RECEIPT_ID: "receipt_id", headers.EVENT_ID: "event_id"}
 _ID = re.compile(r"[A-Za-z0-9_:.\-]{1,220}")
 _FRAMES_TOLD = 6
+# At most a second, less when nobody calls.
+_TURN_AWAY_ROUNDS = 10
+_TURN_AWAY_SECONDS = 0.1
 
 _log = logger(__name__)
 
@@ -48,6 +51,14 @@ class TlsFiles:
     key: Path
 
 
+@dataclass
+class Door:
+    """Whether calls are let in. Closed at the end, so that late calls hear UNAVAILABLE from us."""
+
+    is_open: bool = True
+    turned_away: int = 0
+
+
 class RpcGate(grpc.aio.ServerInterceptor):
     """Stands before every unary call: one wrapped handler a method, made on its first call.
 
@@ -55,8 +66,9 @@ class RpcGate(grpc.aio.ServerInterceptor):
     become INTERNAL and a log line, without a word of their content. Streams and the server's own services pass.
     """
 
-    def __init__(self, clock: Clock, *, own_services: frozenset[str]) -> None:
+    def __init__(self, clock: Clock, door: Door, *, own_services: frozenset[str]) -> None:
         self._clock = clock
+        self._door = door
         self._own_services = own_services
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any] | None] = {}
 
@@ -73,7 +85,8 @@ class RpcGate(grpc.aio.ServerInterceptor):
         if handler is None or handler.unary_unary is None or _service(method) not in self._own_services:
             return handler  # not kept: names of unknown methods are the caller's, and without end
         wrapped = grpc.unary_unary_rpc_method_handler(
-            CheckedCall(method, cast("Behaviour", handler.unary_unary), self._clock).answer,  # a coroutine function
+            # A coroutine function: grpc.aio would run anything else on a thread.
+            CheckedCall(method, cast("Behaviour", handler.unary_unary), self._clock, self._door).answer,
             request_deserializer=_tolerant(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
@@ -84,8 +97,9 @@ class RpcGate(grpc.aio.ServerInterceptor):
 class CheckedCall:
     """One method's behaviour with everything that belongs around it."""
 
-    def __init__(self, method: str, behaviour: Behaviour, clock: Clock) -> None:
+    def __init__(self, method: str, behaviour: Behaviour, clock: Clock, door: Door) -> None:
         self._method = method.lstrip("/")
+        self._door = door
         self._behaviour = behaviour
         self._now = clock.monotonic
         self._durations: dict[Code, Histogram] = {}
@@ -97,6 +111,10 @@ class CheckedCall:
         started = self._now()
         code: Code = "INTERNAL"
         try:
+            if not self._door.is_open:
+                code = "UNAVAILABLE"
+                self._door.turned_away += 1
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "this server is stopping; ask another, or again")
             metadata = _metadata(context)
             if broken := _request_faults(request):
                 code = "INVALID_ARGUMENT"
@@ -152,8 +170,9 @@ class GrpcServer:
         self._services = tuple(services)
         self._tls = tls
         self._health = HealthServicer()
+        self._door = Door()
         self.server = grpc.aio.server(
-            interceptors=[RpcGate(clock, own_services=frozenset(services))],
+            interceptors=[RpcGate(clock, self._door, own_services=frozenset(services))],
             # Two processes on one port would each get half of the calls; without this the second fails to start.
             options=[("grpc.so_reuseport", 0)],
         )
@@ -173,7 +192,17 @@ class GrpcServer:
         """Report unhealthy, go on answering while callers turn away, then finish what is in flight."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(drain_seconds)
+        await self._turn_away()
         await self.server.stop(grace_seconds)
+
+    async def _turn_away(self) -> None:
+        """Answer UNAVAILABLE until no more calls come: those the core has queued would be CANCELLED by its stop."""
+        self._door.is_open = False
+        for _ in range(_TURN_AWAY_ROUNDS):
+            before = self._door.turned_away
+            await asyncio.sleep(_TURN_AWAY_SECONDS)
+            if self._door.turned_away == before:
+                return
 
     def _bind(self, address: str) -> int:
         try:

@@ -20,7 +20,7 @@ from tidegate.ingress.v1.violation_pb2 import Violation
 from services.runtime import headers
 from services.runtime.clock import FrozenClock
 from services.runtime.errors import BrokenRule
-from services.runtime.grpc_server import STATUS_DETAILS, CheckedCall, RpcGate, error_frames, refusal_status
+from services.runtime.grpc_server import STATUS_DETAILS, CheckedCall, Door, RpcGate, error_frames, refusal_status
 
 METHOD = "/tidegate.test.v1.TestService/Ask"
 VALID = Violation(rule_id="a.rule", message="in words")
@@ -68,12 +68,14 @@ class Asked:
         return self.answers()
 
 
-async def call(asked: Asked, request: Message | None, context: Context | None = None) -> Context:
+async def call(
+    asked: Asked, request: Message | None, context: Context | None = None, door: Door | None = None
+) -> Context:
     """One call through the gate."""
-    context = context or Context()
+    context, door = context or Context(), door or Door()
     clock = FrozenClock(datetime(2026, 11, 1, tzinfo=UTC))
     try:
-        await CheckedCall(METHOD, asked, clock).answer(request, context)  # type: ignore[arg-type]  # a context in memory
+        await CheckedCall(METHOD, asked, clock, door).answer(request, context)  # type: ignore[arg-type]  # a context in memory
     except grpc.aio.AbortError:
         assert context.aborted is not None
     return context
@@ -151,6 +153,14 @@ async def test_a_call_whose_deadline_has_passed_is_not_worked_on() -> None:
     assert calls("DEADLINE_EXCEEDED") == before + 1
 
 
+async def test_a_call_that_comes_when_the_door_is_closed_is_turned_away() -> None:
+    asked, door = Asked(), Door(is_open=False)
+    context = await call(asked, VALID, door=door)
+    assert context.aborted is not None
+    assert context.aborted[0] is grpc.StatusCode.UNAVAILABLE
+    assert (asked.requests, door.turned_away) == ([], 1)
+
+
 @pytest.mark.parametrize(("remaining", "code"), [(None, "CANCELLED"), (5.0, "CANCELLED"), (0.0, "DEADLINE_EXCEEDED")])
 async def test_a_call_that_is_cancelled_stops_and_is_counted_by_its_cause(remaining: float | None, code: str) -> None:
     before = calls(code)
@@ -165,7 +175,7 @@ async def test_a_call_that_is_cancelled_stops_and_is_counted_by_its_cause(remain
         return VALID
 
     clock = FrozenClock(datetime(2026, 11, 1, tzinfo=UTC))
-    running = asyncio.create_task(CheckedCall(METHOD, waits, clock).answer(VALID, context))  # type: ignore[arg-type]  # in memory
+    running = asyncio.create_task(CheckedCall(METHOD, waits, clock, Door()).answer(VALID, context))  # type: ignore[arg-type]  # in memory
     await asyncio.sleep(0)
     context.remaining = remaining
     running.cancel()
@@ -187,7 +197,7 @@ async def test_the_duration_is_the_clock_s() -> None:
         return VALID
 
     before = total()
-    await CheckedCall(METHOD, slow, clock).answer(VALID, Context())  # type: ignore[arg-type]  # in memory
+    await CheckedCall(METHOD, slow, clock, Door()).answer(VALID, Context())  # type: ignore[arg-type]  # in memory
     assert total() == pytest.approx(before + 3)
 
 
@@ -251,7 +261,7 @@ def handler_for(behaviour: Any) -> "grpc.RpcMethodHandler[Any, Any]":
 
 def gate() -> RpcGate:
     return RpcGate(
-        FrozenClock(datetime(2026, 11, 1, tzinfo=UTC)), own_services=frozenset({"tidegate.test.v1.TestService"})
+        FrozenClock(datetime(2026, 11, 1, tzinfo=UTC)), Door(), own_services=frozenset({"tidegate.test.v1.TestService"})
     )
 
 
