@@ -44,7 +44,7 @@ class StreamSuite:
 
     def test_records_come_in_order_and_each_once_when_delivered(self, place: Place) -> None:
         stream = place.connect()
-        seen = []
+        seen: list[bytes | None] = []
         while len(seen) < 5:
             records = read_until(stream, 2)
             stream.deliver([])

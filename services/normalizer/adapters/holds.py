@@ -9,7 +9,7 @@ from services.normalizer.sources import Topics
 from services.runtime.errors import DeployStepMissingError, NeighbourUnavailableError
 
 _MARK = "hold: "
-_SECONDS = 10.0
+_SECONDS = 5.0
 # The broker's limit for an offset's metadata is 4096 bytes.
 _LONGEST_REASON = 1024
 
