@@ -30,13 +30,22 @@ class Relay:
     """
 
     def __init__(
-        self, outbox: Outbox, open_log: Callable[[], DecisionLog], troubles: Troubles, clock: Clock, *, batch_rows: int
+        self,
+        outbox: Outbox,
+        open_log: Callable[[], DecisionLog],
+        troubles: Troubles,
+        clock: Clock,
+        *,
+        batch_rows: int,
+        trouble_seconds: float = _TROUBLE_SECONDS,
     ) -> None:
+        """After trouble it waits `trouble_seconds` before it tries for the lead again."""
         self._outbox = outbox
         self._open_log = open_log
         self._troubles = troubles
         self._clock = clock
         self._batch_rows = batch_rows
+        self._trouble_seconds = trouble_seconds
         self._bell = asyncio.Event()
         self._counted_at = float("-inf")
         self._is_idle = asyncio.Event()
@@ -55,7 +64,7 @@ class Relay:
                 # Whatever was in flight is decided by the next one to lead, who asks the topic.
                 self._troubles.note("relay", str(error))
                 log.warning("outbox.failed", reason=str(error))
-                await asyncio.sleep(_TROUBLE_SECONDS)
+                await asyncio.sleep(self._trouble_seconds)
 
     async def wait_until_idle(self, timeout_seconds: float) -> bool:
         """Whether nothing was left to publish, by the timeout; also true where another process has the lead."""

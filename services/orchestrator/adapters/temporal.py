@@ -86,6 +86,7 @@ def worker(
     *,
     in_flight: int,
     task_queue: str = TASK_QUEUE,
+    workflows: Sequence[type] = WORKFLOWS,
 ) -> Worker:
     """The worker that runs the workflows of this process.
 
@@ -97,7 +98,7 @@ def worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=WORKFLOWS,
+        workflows=workflows,
         activities=activities,
         interceptors=[interceptor],
         workflow_runner=UnsandboxedWorkflowRunner(),
