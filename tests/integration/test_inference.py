@@ -5,7 +5,6 @@ import ipaddress
 import json
 import ssl
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -344,39 +343,42 @@ def test_watchers_of_health_hear_of_the_end_before_it_comes(tmp_path: Path) -> N
 def test_every_call_in_flight_at_the_end_gets_its_true_answer(tmp_path: Path) -> None:
     """Under load, a stop gives each call an answer or UNAVAILABLE: never a broken one, never silence."""
     with started(tmp_path, TIDEGATE_INFERENCE_DRAIN_SECONDS="0.3") as inference:
-        told_to_stop = threading.Timer(0.7, inference.terminate)
-        told_to_stop.start()
-        outcomes, largest_batches = asyncio.run(_load(inference.address))
-        told_to_stop.join()
+        before, after = asyncio.run(_load(inference))
         assert inference.exit_code() == 0
-    assert outcomes.keys() <= {"OK", "UNAVAILABLE"}
-    assert outcomes["OK"] > 50
-    assert outcomes["UNAVAILABLE"] > 0
-    assert largest_batches > 0
+    assert before.keys() == {"OK"}
+    assert after.keys() <= {"OK", "UNAVAILABLE"}
+    # Each caller's last call was refused; while callers turned away, others were still answered.
+    assert after["UNAVAILABLE"] == _CALLERS
+    assert after["OK"] > 0
 
 
-async def _load(address: str) -> tuple[Counter[str], int]:
-    """Callers that ask until the server is gone: how their calls ended, and how many large batches were answered."""
-    outcomes: Counter[str] = Counter()
-    large = 0
+_CALLERS = 12
+_CALLS_BEFORE_THE_END = 60
+
+
+async def _load(inference: Inference) -> tuple[Counter[str], Counter[str]]:
+    """Callers that ask until the server is gone: how their calls ended before and after it was told to stop."""
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
 
     async def caller(size: int) -> None:
-        nonlocal large
-        request = batch(size)
-        async with grpc.aio.insecure_channel(address) as channel:
+        request, outcome = batch(size), "OK"
+        async with grpc.aio.insecure_channel(inference.address) as channel:
             stub = AssessmentServiceStub(channel)
-            while True:
+            while outcome == "OK":
                 try:
-                    response = await stub.Assess(request, timeout=20)
+                    response = await stub.Assess(request, timeout=60)
+                    assert len(response.assessments) == size
                 except grpc.aio.AioRpcError as error:
-                    outcomes[error.code().name] += 1
-                    return
-                assert len(response.assessments) == size
-                large += size == 500
-                outcomes["OK"] += 1
+                    outcome = error.code().name
+                (after if told_to_stop.is_set() else before)[outcome] += 1
+                if before.total() == _CALLS_BEFORE_THE_END and not told_to_stop.is_set():
+                    inference.terminate()
+                    told_to_stop.set()
 
-    await asyncio.gather(*(caller(500 if number % 4 == 0 else 1) for number in range(12)))
-    return outcomes, large
+    told_to_stop = asyncio.Event()
+    await asyncio.gather(*(caller(500 if number % 4 == 0 else 1) for number in range(_CALLERS)))
+    return before, after
 
 
 def test_predictions_are_stamped_with_the_time_they_are_made(channel: grpc.Channel) -> None:
