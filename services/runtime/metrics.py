@@ -77,7 +77,7 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "tidegate_outbox_backlog": Metric("gauge", "Decisions stored and not yet published."),
     "tidegate_outbox_published_total": Metric("counter", "Decisions published."),
     "tidegate_rpc_duration_seconds": Metric(
-        "histogram", "Time of one gRPC call as the server sees it.", ("method", "code")
+        "histogram", "Time of one gRPC or JSON call as the server sees it.", ("method", "code")
     ),
     "tidegate_predictions_total": Metric(
         "counter", "Answers by question and whether a fallback gave them.", ("question", "model", "fallback", "cause")
