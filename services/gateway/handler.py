@@ -42,8 +42,7 @@ class StripeEndpoint:
     tolerance_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One request as it came in."""
 
     body: bytes
@@ -54,8 +53,7 @@ class Arrival:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(NamedTuple):
     """Publish this message, which keeps its contract's rules, and answer 202 once the broker has it."""
 
     outcome: Literal["accepted", "other", "dead"]
@@ -70,8 +68,7 @@ class Publish:
     rule_ids: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(NamedTuple):
     """Store nothing and answer 401: whoever sent this has not proven to be the provider."""
 
     reason: stripe.UnverifiedReason

@@ -156,18 +156,28 @@ class StripeWebhook:
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             return _TOO_LARGE
-        try:
-            async with asyncio.timeout(self._limits.body_timeout_seconds):
-                message = await receive()
-                body: bytes = message.get("body", b"")
-                while message["type"] == "http.request" and message.get("more_body") and len(body) <= limit:
-                    message = await receive()
-                    body += message.get("body", b"")
-        except TimeoutError:
-            return _TIMED_OUT
+        message = await receive()
         if message["type"] != "http.request":
             return None
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            return await self._read_rest(body, receive)
         return body if len(body) <= limit else _TOO_LARGE
+
+    async def _read_rest(self, body: bytes, receive: Receive) -> bytes | Answer | None:
+        gathered = bytearray(body)
+        try:
+            async with asyncio.timeout(self._limits.body_timeout_seconds):
+                while len(gathered) <= self._limits.max_body_bytes:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        return None
+                    gathered += message.get("body", b"")
+                    if not message.get("more_body"):
+                        return bytes(gathered) if len(gathered) <= self._limits.max_body_bytes else _TOO_LARGE
+        except TimeoutError:
+            return _TIMED_OUT
+        return _TOO_LARGE
 
     async def _take(self, arrival: Arrival, endpoint: StripeEndpoint, headers: Mapping[bytes, bytes]) -> Answer:
         incoming = {
