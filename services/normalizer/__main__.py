@@ -52,11 +52,12 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
     settings = read_settings(NormalizerSettings)
     start_telemetry("normalizer", process)
     stopping = _stop_on_signals()
-    readiness = Readiness()
+    clock = SystemClock()
+    readiness = Readiness(clock)
     probes = ProbeServer(process.metrics_host, process.metrics_port, readiness.check)
     probes.start()
     flood = FloodLimit(settings.normalizer_flood_failures, settings.normalizer_flood_window)
-    loop = Loop(topics.group, flood, SystemClock(), readiness, stopping)
+    loop = Loop(topics.group, flood, clock, readiness, stopping)
     normalizer = stripe_normalizer(settings)
 
     def connect() -> tuple[Stream, Pipeline]:

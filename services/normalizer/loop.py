@@ -3,7 +3,6 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
@@ -27,20 +26,31 @@ _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _HOUSEKEEPING_SECONDS = 1.0
 _MOST_REPORTED_CODES = 1000
+# A batch takes well under a second; a call to a broker that is away is waited for.
+_LONGEST_SILENCE_SECONDS = 5.0
 
 
 class FloodStoppedError(Exception):
     """More messages failed than a deploy or a sender in order would let fail; reading is on hold."""
 
 
-@dataclass
 class Readiness:
     """What keeps the process from working, in words; None where nothing does. Read by the probes' thread."""
 
-    missing: str | None = "starting"
+    def __init__(self, clock: Clock) -> None:
+        self.missing: str | None = "starting"
+        self._clock = clock
+        self._alive_at = clock.monotonic()
+
+    def beat(self) -> None:
+        """The loop has come round: it hangs nowhere."""
+        self._alive_at = self._clock.monotonic()
 
     def check(self) -> str | None:
         """For the probe server."""
+        silent_seconds = self._clock.monotonic() - self._alive_at
+        if self.missing is None and silent_seconds > _LONGEST_SILENCE_SECONDS:
+            return f"no batch has ended for {silent_seconds:.0f} seconds: does Kafka answer?"
         return self.missing
 
 
@@ -65,6 +75,7 @@ class Loop:
     def run(self, stream: Stream, pipeline: Pipeline) -> None:
         """Until told to stop. Raises FloodStoppedError, and what the stream raises when it cannot go on."""
         while not self._stopping.is_set():
+            self._readiness.beat()
             records = stream.read()
             if records:
                 self._handle(stream, pipeline, records)

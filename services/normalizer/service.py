@@ -63,6 +63,7 @@ def _connect_patiently(
             missing = str(error)
         else:
             readiness.missing = None
+            readiness.beat()
             _log.info("process.started")
             return connected
         readiness.missing = missing

@@ -61,7 +61,7 @@ class World:
         self._suffix = suffix
         self._folder = folder
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True})
         self._writer = TopicSerde(self.charges, ChargeWebhook, IDS)
         self._events = TopicSerde(self.topics.normalized, UnifiedPaymentEvent, IDS)
         self._failures = TopicSerde(self.topics.failures, ValidationFailure, IDS)

@@ -23,6 +23,8 @@ _CONSUMER_CONFIG = {
     # A killed process's partitions wait this long for the next owner.
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 2_000,
+    # A broker that is back is noticed this late.
+    "reconnect.backoff.max.ms": 2_000,
     # Webhook bodies are kept in memory ahead of the reader: bounded, for 500 take a few MB.
     "queued.max.messages.kbytes": 16_384,
 }
@@ -138,8 +140,8 @@ class KafkaStream:
         """What proves to the broker that the batch's partitions are still ours; it refuses a proof of the past.
 
         A process that was paused for longer than the session is no member any more, as librdkafka notices in the
-        background. Its proof is then an empty one, which the broker takes without a check, as it does from old clients,
-        while the batch belongs to somebody else. So the proof is asked for between two looks at the membership.
+        background. Its proof is then an empty one. Kafka 4 refuses that; older brokers may take it without a check, as
+        from old clients, while the batch is another's. So the proof is asked for between two looks at the membership.
         """
         client = self._consumer.client
         member = client.memberid()
@@ -176,9 +178,9 @@ class KafkaStream:
         _log.info("partitions.revoked", partitions=_by_topic(partitions))
 
     def _note_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the library's name for it
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._brokers_down.is_set():  # noqa: SLF001 - its name
             self._brokers_down.set()
-        _log.warning("broker.unavailable", error=error.name())
+            _log.warning("broker.unavailable", reason=error.name())
 
 
 def _by_topic(partitions: Sequence[TopicPartition]) -> Mapping[str, list[int]]:

@@ -15,6 +15,11 @@ _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 _QUEUE_PAUSE_SECONDS = 0.1
 
+_FENCED_HINT = (
+    " (the broker has ended a transaction that took longer than TIDEGATE_NORMALIZER_TRANSACTION_TIMEOUT_MS, or "
+    "TIDEGATE_INSTANCE is the name of two processes)"
+)
+
 T = TypeVar("T")
 
 
@@ -33,6 +38,7 @@ class TransactionalProducer:
                 # After a crash, readers of committed messages wait this long for what was open.
                 "transaction.timeout.ms": timeout_ms,
                 "compression.type": "lz4",
+                "reconnect.backoff.max.ms": 2000,
                 "message.max.bytes": 1_048_576,
             }
         )
@@ -93,10 +99,8 @@ class TransactionalProducer:
         reason = error.args[0]
         if reason.txn_requires_abort() and not reason.fatal():
             return _AbortRequired(reason.name())
-        return StreamLostError(
-            f"the producer {self._id} is lost: {reason.name()}"
-            + (": is TIDEGATE_INSTANCE the name of two processes?" if "FENCED" in reason.name() else "")
-        )
+        hint = _FENCED_HINT if "FENCED" in reason.name() else ""
+        return StreamLostError(f"the producer {self._id} is lost: {reason.name()}{hint}")
 
 
 class _AbortRequired(Exception):  # noqa: N818 - a demand, not an error

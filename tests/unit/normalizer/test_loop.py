@@ -57,8 +57,8 @@ class Bench:
     def __init__(self, values: Sequence[bytes], *, failures: int = 3, window: int = 10, batch: int = 100) -> None:
         self.stopping = InstantEvent()
         self.stream = StoppingAtTheEnd(values, self.stopping, batch)
-        self.readiness = Readiness()
         self.clock = FrozenClock(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
+        self.readiness = Readiness(self.clock)
         flood = FloodLimit(failures, window)
         self.loop = Loop("normalizer", flood, self.clock, self.readiness, self.stopping)
 
@@ -175,6 +175,17 @@ def test_readiness_and_lag_are_looked_after_each_second() -> None:
         REGISTRY.get_sample_value("tidegate_consumer_lag", {"group": "normalizer", "topic": "memory", "partition": "0"})
         == 0.0
     )
+
+
+def test_a_loop_that_hangs_is_not_ready() -> None:
+    bench = Bench([])
+    bench.run()
+    bench.readiness.missing = None
+    assert bench.readiness.check() is None
+    bench.clock.advance(timedelta(seconds=6))
+    assert bench.readiness.check() == "no batch has ended for 6 seconds: does Kafka answer?"
+    bench.readiness.beat()
+    assert bench.readiness.check() is None
 
 
 def test_unknown_codes_are_counted_each_time_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,9 +20,9 @@ class World:
     def __init__(self, *found: MemoryStream | Exception) -> None:
         self.found = list(found)
         self.stopping = InstantEvent()
-        self.readiness = Readiness()
         self.told: list[str | None] = []
         clock = FrozenClock(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
+        self.readiness = Readiness(clock)
         self.loop = Loop("normalizer", FloodLimit(3, 10), clock, self.readiness, self.stopping)
 
     def connect(self) -> tuple[Stream, Pipeline]:
