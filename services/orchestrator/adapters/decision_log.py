@@ -170,3 +170,6 @@ def _translated() -> Iterator[None]:
         yield
     except KafkaException as error:
         raise NeighbourUnavailableError("Kafka", str(error.args[0].name())) from None
+    except SystemError:
+        # confluent-kafka 2.16 sets a fatal error, such as being fenced, before it calls back: the call falls over.
+        raise NeighbourUnavailableError("Kafka", "the producer was put out, or failed for good") from None

@@ -1,0 +1,334 @@
+"""The schema holds all of the contract and grants no more than needed; the adapters behave as their fakes do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+from psycopg.errors import InsufficientPrivilege
+from tidegate.annotations.v1.sensitivity_pb2 import SENSITIVITY_PERSONAL, sensitivity
+from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+
+from services.orchestrator.adapters.business_rules import PostgresBusinessRules
+from services.orchestrator.adapters.database import Database as Pool
+from services.orchestrator.adapters.decision_store import PostgresDecisionStore
+from services.orchestrator.adapters.quarantine import PostgresQuarantine
+from services.orchestrator.migrations.runner import upgrade
+from tests.fakes.payments import failed, failure, recorded, refunded, succeeded
+from tests.fakes.storage import FakeDecisionStore, FakeQuarantine
+from tests.integration.conftest import Database
+from workflows.dlq_review.ports import Quarantine
+from workflows.errors import RulesUnavailableError, StorageUnavailableError
+from workflows.payment_event.contract import PERSIST_OUTCOME_DUPLICATE, PERSIST_OUTCOME_STORED
+from workflows.payment_event.ports import DecisionStore
+from workflows.storage import Refused
+
+TABLES = [
+    "blocklist",
+    "decision_outbox",
+    "decisions",
+    "merchant_limits",
+    "payment_events",
+    "quarantine",
+    "relay_progress",
+]
+
+
+def rows(database: Database, statement: str, *parameters: Any, role: str = "owner") -> list[tuple[Any, ...]]:
+    with psycopg.connect(database.url(role), autocommit=True) as connection:
+        cursor = connection.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def columns(database: Database, table: str) -> dict[str, tuple[str, str, str]]:
+    """Type, nullability and comment of each column."""
+    found = rows(
+        database,
+        "SELECT column_name, data_type, is_nullable,"
+        " col_description(to_regclass('tidegate.' || table_name), ordinal_position)"
+        " FROM information_schema.columns WHERE table_schema = 'tidegate' AND table_name = %s",
+        table,
+    )
+    return {name: (kind, nullable, comment) for name, kind, nullable, comment in found}
+
+
+def expected_type(field: FieldDescriptor) -> str:
+    if field.message_type is not None:
+        return "jsonb" if field.message_type.GetOptions().map_entry else "timestamp with time zone"
+    if field.enum_type is not None:
+        return "text"
+    return {
+        FieldDescriptor.TYPE_STRING: "text",
+        FieldDescriptor.TYPE_INT64: "bigint",
+        FieldDescriptor.TYPE_INT32: "integer",
+        FieldDescriptor.TYPE_BOOL: "boolean",
+    }[field.type]
+
+
+@pytest.mark.parametrize("field", list(UnifiedPaymentEvent.DESCRIPTOR.fields), ids=lambda field: field.name)
+def test_every_field_of_the_unified_event_has_a_column_of_its_type(database: Database, field: FieldDescriptor) -> None:
+    kind, nullable, comment = columns(database, "payment_events")[field.name]
+    is_message = field.message_type is not None
+    assert kind == expected_type(field)
+    assert (nullable == "YES") == (field.has_presence and not is_message)
+    options: Any = field.GetOptions()
+    is_personal = options.Extensions[sensitivity] == SENSITIVITY_PERSONAL
+    assert comment.startswith("PERSONAL.") == is_personal
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_and_table_says_what_it_means(database: Database, table: str) -> None:
+    assert all(comment for _, _, comment in columns(database, table).values())
+    ((comment,),) = rows(database, "SELECT obj_description(to_regclass(%s))", f"tidegate.{table}")
+    assert comment
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    before = rows(database, "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'tidegate'")
+    assert upgrade(database.url("owner")) == upgrade(database.url("owner"))
+    assert rows(database, "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'tidegate'") == before
+
+
+FORBIDDEN_TO_THE_WRITER = [
+    "DELETE FROM tidegate.payment_events",
+    "UPDATE tidegate.payment_events SET amount_cents = 1",
+    "TRUNCATE tidegate.payment_events",
+    "DROP TABLE tidegate.payment_events",
+    "ALTER TABLE tidegate.payment_events ADD COLUMN extra text",
+    "DELETE FROM tidegate.decisions",
+    "UPDATE tidegate.decisions SET action = 'approve'",
+    "DELETE FROM tidegate.quarantine",
+    "INSERT INTO tidegate.blocklist (kind, value) VALUES ('customer', 'x')",
+    "DELETE FROM tidegate.merchant_limits",
+    "CREATE TABLE tidegate.mine (id int)",
+]
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN_TO_THE_WRITER)
+def test_the_writer_can_neither_change_nor_remove_what_is_stored(database: Database, statement: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        rows(database, statement, role="writer")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_reader_reads_and_does_nothing_else(database: Database, table: str) -> None:
+    rows(database, f"SELECT * FROM tidegate.{table} LIMIT 1", role="reader")  # noqa: S608
+    for verb in ("DELETE FROM", "TRUNCATE"):
+        with pytest.raises(InsufficientPrivilege):
+            rows(database, f"{verb} tidegate.{table}", role="reader")
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("payment_id = 'x'", "payment_events_by_payment"),
+        ("customer_id = 'x'", "payment_events_by_customer"),
+        ("merchant_id = 'x' AND provider_created_at > now()", "payment_events_by_merchant"),
+    ],
+)
+def test_the_questions_people_ask_have_an_index(database: Database, condition: str, index: str) -> None:
+    with psycopg.connect(database.url("owner")) as connection:
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(f"EXPLAIN SELECT * FROM tidegate.payment_events WHERE {condition}").fetchall()  # noqa: S608
+    assert index in str(plan)
+
+
+# One behavioural suite for the fake and the real adapter.
+
+
+@asynccontextmanager
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    opened = Pool(database.url("writer"), application="test")
+    await opened.open()
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture(params=["fake", "postgresql"])
+async def store(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[DecisionStore]:
+    rows(database, "TRUNCATE tidegate.payment_events, tidegate.decisions, tidegate.decision_outbox")
+    if request.param == "fake":
+        yield FakeDecisionStore()
+        return
+    async with pool(database) as opened:
+        yield PostgresDecisionStore(opened, batch_rows=100)
+
+
+async def test_records_are_stored_once_and_then_duplicates(store: DecisionStore) -> None:
+    records = [recorded(succeeded("a")), recorded(failed("b"))]
+    assert await store.persist(records) == [PERSIST_OUTCOME_STORED] * 2
+    assert await store.persist([*records, recorded(refunded("c"))]) == [
+        PERSIST_OUTCOME_DUPLICATE,
+        PERSIST_OUTCOME_DUPLICATE,
+        PERSIST_OUTCOME_STORED,
+    ]
+
+
+async def test_the_same_event_twice_in_one_call_is_stored_once(store: DecisionStore) -> None:
+    record = recorded()
+    assert await store.persist([record, record]) == [PERSIST_OUTCOME_STORED, PERSIST_OUTCOME_DUPLICATE]
+
+
+async def test_no_record_is_no_work(store: DecisionStore) -> None:
+    assert list(await store.persist([])) == []
+
+
+async def test_a_refused_record_does_not_keep_the_others_out(store: DecisionStore) -> None:
+    records = [recorded(succeeded(name)) for name in "abcdefg"]
+    records[3].event.amount_cents = -1
+    outcomes = list(await store.persist(records))
+    refused = outcomes.pop(3)
+    assert refused == Refused("payment_events_amount_cents_check")
+    assert outcomes == [PERSIST_OUTCOME_STORED] * 6
+
+
+@pytest.fixture(params=["fake", "postgresql"])
+async def quarantine(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Quarantine]:
+    rows(database, "TRUNCATE tidegate.quarantine")
+    if request.param == "fake":
+        yield FakeQuarantine()
+        return
+    async with pool(database) as opened:
+        yield PostgresQuarantine(opened, batch_rows=100)
+
+
+async def test_the_first_failure_of_an_event_is_kept(quarantine: Quarantine) -> None:
+    assert await quarantine.keep([failure("a"), failure("b"), failure("a")]) == [
+        PERSIST_OUTCOME_STORED,
+        PERSIST_OUTCOME_STORED,
+        PERSIST_OUTCOME_DUPLICATE,
+    ]
+    assert await quarantine.keep([failure("b")]) == [PERSIST_OUTCOME_DUPLICATE]
+
+
+# What only the real one has.
+
+
+async def test_event_decision_and_outbox_row_are_all_there(database: Database) -> None:
+    rows(database, "TRUNCATE tidegate.payment_events, tidegate.decisions, tidegate.decision_outbox")
+    record = recorded(failed("whole", amount_cents=2**53 + 1, currency="JPY", customer_id='o"\0\\ß'))
+    async with pool(database) as opened:
+        await PostgresDecisionStore(opened, batch_rows=10).persist([record])
+    ((amount, currency, customer, status),) = rows(
+        database, "SELECT amount_cents, currency, customer_id, status FROM tidegate.payment_events"
+    )
+    assert (amount, currency, customer, status) == (2**53 + 1, "JPY", 'o"\ufffd\\ß', "failed")
+    ((action, steps, document),) = rows(database, "SELECT action, recovery_steps, decision FROM tidegate.decisions")
+    assert (action, steps) == ("retry", ["notify"])
+    assert document["amount_cents"] == str(2**53 + 1)
+    ((event_id, message, headers),) = rows(database, "SELECT event_id, decision, headers FROM tidegate.decision_outbox")
+    assert event_id == "stripe:evt_whole"
+    assert PaymentDecision.FromString(message) == record.decision
+    assert headers["tidegate-receipt-id"] == record.event.receipt_id
+
+
+async def test_records_of_many_workflows_go_in_together(database: Database) -> None:
+    transactions = 0
+
+    def stored() -> None:
+        nonlocal transactions
+        transactions += 1
+
+    async with pool(database) as opened:
+        store = PostgresDecisionStore(opened, batch_rows=100, stored=stored)
+        outcomes = await asyncio.gather(
+            *(store.persist([recorded(succeeded(f"many{number}"))]) for number in range(60))
+        )
+    assert [outcome for (outcome,) in outcomes] == [PERSIST_OUTCOME_STORED] * 60
+    assert transactions <= 3
+
+
+async def test_processes_that_store_the_same_events_in_any_order_do_not_deadlock(database: Database) -> None:
+    records = [recorded(succeeded(f"same{number}")) for number in range(50)]
+    async with pool(database) as one, pool(database) as other:
+        first, second = PostgresDecisionStore(one, batch_rows=100), PostgresDecisionStore(other, batch_rows=100)
+        outcomes = await asyncio.gather(first.persist(records), second.persist(records[::-1]))
+    stored = [outcome for each in outcomes for outcome in each].count(PERSIST_OUTCOME_STORED)
+    assert stored == 50
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda record: record.event.provider_created_at.CopyFrom(Timestamp(seconds=10**12)),
+        lambda record: record.decision.ClearField("receipt_id"),
+        lambda record: setattr(record.event, "currency", "usd"),
+    ],
+    ids=["time beyond the calendar", "decision off contract", "constraint"],
+)
+async def test_each_way_of_being_refused_names_a_rule_and_stores_nothing(
+    database: Database, spoil: Callable[[Any], None]
+) -> None:
+    record = recorded(succeeded("poison"))
+    spoil(record)
+    async with pool(database) as opened:
+        (outcome,) = await PostgresDecisionStore(opened, batch_rows=10).persist([record])
+    assert isinstance(outcome, Refused)
+    assert outcome.reason
+    assert "cus_ada" not in outcome.reason
+    assert rows(database, "SELECT 1 FROM tidegate.payment_events WHERE event_id = 'stripe:evt_poison'") == []
+
+
+async def test_rules_count_from_the_moment_they_are_committed_until_they_expire(database: Database) -> None:
+    rows(database, "TRUNCATE tidegate.blocklist, tidegate.merchant_limits")
+    async with pool(database) as opened:
+        rules = PostgresBusinessRules(opened, batch_rows=100)
+
+        async def broken(*events: UnifiedPaymentEvent) -> list[list[str]]:
+            return [[hit.rule_id for hit in hits] for hits in await rules.check(events)]
+
+        assert await broken(succeeded()) == [[]]
+        rows(
+            database,
+            "INSERT INTO tidegate.blocklist (kind, value, expires_at) VALUES"
+            " ('customer', 'cus_ada', NULL), ('card_fingerprint', 'fp_ada', now() - interval '1 minute')",
+        )
+        rows(database, "INSERT INTO tidegate.merchant_limits VALUES ('*', 'USD', 100), ('acct_vip', 'USD', 9999)")
+        assert await broken(succeeded(), succeeded(merchant_id="acct_vip"), refunded(card_fingerprint=None)) == [
+            ["blocklist.customer", "merchant_limit.amount"],
+            ["blocklist.customer"],
+            ["merchant_limit.amount"],
+        ]
+
+
+async def test_a_database_that_is_away_is_told_apart_from_a_refusal_and_its_password_is_not_told() -> None:
+    opened = Pool("postgresql://tidegate_writer:hunter2@127.0.0.1:1/none", application="test")
+    await opened.open()
+    try:
+        with pytest.raises(StorageUnavailableError) as storing:
+            await PostgresDecisionStore(opened, batch_rows=10).persist([recorded()])
+        with pytest.raises(RulesUnavailableError) as checking:
+            await PostgresBusinessRules(opened, batch_rows=10).check([succeeded()])
+    finally:
+        await opened.close()
+    for raised in (storing, checking):
+        assert "hunter2" not in str(raised.value)
+        assert raised.value.__cause__ is None
+    assert opened.trouble is not None
+
+
+async def test_a_database_without_tables_says_what_to_run(database: Database) -> None:
+    with psycopg.connect(database.url("superuser"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty_one")
+    try:
+        url = database.engines.database_url("superuser", "empty_one")
+        opened = Pool(url, application="test")
+        await opened.open()
+        watching = asyncio.create_task(opened.watch(0.05))
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if "migrations" in str(opened.trouble):
+                break
+        watching.cancel()
+        await opened.close()
+        assert "python -m services.orchestrator.migrations" in str(opened.trouble)
+    finally:
+        with psycopg.connect(database.url("superuser"), autocommit=True) as connection:
+            connection.execute("DROP DATABASE empty_one WITH (FORCE)")
