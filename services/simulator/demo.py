@@ -1,6 +1,7 @@
 """Sends a few hundred webhooks through a running platform and shows what became of every one."""
 
 import asyncio
+import shutil
 import sys
 from itertools import islice
 
@@ -84,7 +85,8 @@ def _tell(settings: DemoSettings, answers: list[Answered], outcome: Outcome) -> 
     _say("\nFrom webhook to decision\n")
     _say(latency_text(_latencies(answers, outcome)))
     _say("\nSome decisions\n")
-    _say(decisions_text(decision for decision, _ in decisions.values()))
+    width = shutil.get_terminal_size((120, 24)).columns
+    _say(decisions_text((decision for decision, _ in decisions.values()), width))
     _say("\nWhere to look\n")
     _say(addresses_text(settings, stack_env_file()))
     if outcome.balanced and all(answer.as_expected for answer in answers):

@@ -11,7 +11,7 @@ from services.simulator.balance import Line
 from services.simulator.settings import DemoSettings
 from services.simulator.tables.currencies import in_words
 
-_LONGEST_REASON = 62
+_SHORTEST_REASON = 24
 _ACTION_PREFIX = "DECISION_ACTION_"
 # Rows of the table of decisions, most telling first.
 _TELLING = (
@@ -39,11 +39,13 @@ def latency_text(latencies: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join([head, *rows])
 
 
-def decisions_text(decisions: Iterable[PaymentDecision], most: int = 14) -> str:
-    """Some decisions that differ from each other: event, amount, action and why."""
+def decisions_text(decisions: Iterable[PaymentDecision], width: int = 120, most: int = 18) -> str:
+    """Some decisions that differ from each other: event, amount, action and why, within a width in characters."""
     chosen = _different(decisions, most)
-    head = f"  {'event':<26}{'amount':>20}  {'decision':<23}why"
-    return "\n".join([head, *(_row(decision) for decision in chosen)])
+    head = _columns("event", "amount", "decision")
+    longest = max(_SHORTEST_REASON, width - len(head))
+    rows = (_row(decision) + _cut(why(decision), longest) for decision in chosen)
+    return "\n".join([f"{head}why", *rows])
 
 
 def action_name(decision: PaymentDecision) -> str:
@@ -66,7 +68,8 @@ def why(decision: PaymentDecision) -> str:
 
 def _equation(line: Line) -> str:
     name, total = line.total
-    parts = " + ".join(f"{count} {part}" for part, count in line.parts)
+    first, *rest = line.parts
+    parts = " + ".join(f"{count} {part}" for part, count in [first, *(part for part in rest if part[1])])
     verdict = "" if line.missing == 0 else f"   <-- OUT OF BALANCE by {line.missing}"
     return f"  {line.stage:<14}{total:>5} {name:<12} = {parts}{verdict}"
 
@@ -100,10 +103,15 @@ def _different(decisions: Iterable[PaymentDecision], most: int) -> list[PaymentD
 
 def _row(decision: PaymentDecision) -> str:
     amount = in_words(decision.amount_cents, decision.currency)
-    reason = why(decision)
-    shown = reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
-    action = action_name(decision).lower().replace("_", " ")
-    return f"  {decision.event_type:<26}{amount:>20}  {action:<23}{shown}"
+    return _columns(decision.event_type, amount, action_name(decision).lower().replace("_", " "))
+
+
+def _columns(event_type: str, amount: str, action: str) -> str:
+    return f"  {event_type:<24}{amount:>16}  {action:<23}"
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def addresses_text(settings: DemoSettings, env_file: Path) -> str:

@@ -1,6 +1,7 @@
 """Reads everything that was written to the platform's topics since a remembered moment; committed transactions only."""
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -34,7 +35,8 @@ _TYPES: Final[Mapping[str, type[Message]]] = {
     DECISIONS: PaymentDecision,
 }
 _TIMEOUT_SECONDS = 20.0
-_BATCH = 500
+# `consume` waits for a full batch or this long, whichever comes first.
+_BATCH, _WAIT_SECONDS = 500, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,11 @@ class Topics:
         self._consumer.assign(wanted)
         ended: set[tuple[str, int]] = set()
         found: list[Read] = []
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while len(ended) < len(wanted):
-            messages = self._consumer.consume(_BATCH, _TIMEOUT_SECONDS)
-            if not messages:
-                raise NeighbourUnavailableError("Kafka", f"no message and no end within {_TIMEOUT_SECONDS:.0f} s")
-            for message in messages:
+            if time.monotonic() > deadline:
+                raise NeighbourUnavailableError("Kafka", f"topics not read to their ends in {_TIMEOUT_SECONDS:.0f} s")
+            for message in self._consumer.consume(_BATCH, _WAIT_SECONDS):
                 if message.error() is None:
                     found.append(self._decoded(message))
                 elif cast("KafkaError", message.error()).code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its only name
