@@ -94,7 +94,7 @@ def handle(arrival: Arrival, endpoint: StripeEndpoint) -> Publish | Refuse:
         return _dead(_Webhook(arrival, receipt, {}), [BrokenRule("json.malformed", "", told)])
     if type(body) is not dict:
         told = "the body is JSON but no object; a webhook is an event object"
-        return _dead(_Webhook(arrival, receipt, {}), [BrokenRule("json.not_object", "", told, _shape(body))])
+        return _dead(_Webhook(arrival, receipt, {}), [BrokenRule("json.not_object", "", told, contract.redact(body))])
     return _route(_Webhook(arrival, receipt, body), endpoint.default_merchant_id)
 
 
@@ -109,13 +109,21 @@ class _Webhook(NamedTuple):
     def event_id(self) -> str:
         return stripe.event_id(self.body) or f"stripe:receipt:{self.arrival.receipt_id}"
 
+    def carried(self) -> Any:
+        """What stands at `data.object`."""
+        data = self.body.get("data")
+        return data.get("object") if type(data) is dict else None
+
     def at(self, path: str) -> Any:
-        """The JSON value at a path such as "data.object.id"; None where there is none."""
+        """The JSON value at a path such as "data.object.charges.data[0].id"; None where there is none."""
         value: Any = self.body
-        for name in path.split("."):
-            if type(value) is not dict:
+        for step in path.replace("[", ".").replace("]", "").split("."):
+            if type(value) is dict:
+                value = value.get(step)
+            elif type(value) is list and step.isdecimal() and int(step) < len(value):
+                value = value[int(step)]
+            else:
                 return None
-            value = value.get(name)
         return value
 
     def text_at(self, path: str, longest: int) -> str:
@@ -131,14 +139,16 @@ def _route(webhook: _Webhook, default_merchant_id: str) -> Publish:
     contracts = stripe.ROUTES.get(event_type)
     if contracts is None:
         return _other(webhook, event_type, default_merchant_id)
-    carried = webhook.at("data.object")
+    carried = webhook.carried()
     if type(carried) is not dict:
         return _dead(webhook, [_missing(webhook, "data.object", "an event carries an object")])
     object_type = carried.get("object")
     chosen = contracts.get(object_type) if type(object_type) is str else None
     if chosen is None:
         told = f"an event of this type carries: {', '.join(sorted(contracts))}"
-        return _dead(webhook, [BrokenRule("stripe.object_unexpected", "data.object.object", told, _shape(object_type))])
+        return _dead(
+            webhook, [BrokenRule("stripe.object_unexpected", "data.object.object", told, contract.redact(object_type))]
+        )
     return _contracted(webhook, carried, chosen, stripe.merchant(webhook.body, carried, default_merchant_id))
 
 
@@ -171,7 +181,7 @@ def _contracted(webhook: _Webhook, carried: dict[str, Any], to: stripe.Contract,
 
 
 def _other(webhook: _Webhook, event_type: str, default_merchant_id: str) -> Publish:
-    carried = webhook.at("data.object")
+    carried = webhook.carried()
     merchant = stripe.merchant(webhook.body, carried if type(carried) is dict else {}, default_merchant_id)
     message = UncontractedWebhook(
         receipt=webhook.receipt,
@@ -246,28 +256,12 @@ def _violation(rule: BrokenRule) -> dict[str, str]:
 
 
 def _missing(webhook: _Webhook, path: str, told: str) -> BrokenRule:
-    return BrokenRule("required", path, told, _shape(webhook.at(path)))
+    return BrokenRule("required", path, told, contract.redact(webhook.at(path)))
 
 
 def _as_in_body(webhook: _Webhook, rule: BrokenRule, path: str) -> BrokenRule:
-    """The rule at its place in the body, with the shape of what stands there rather than of what was decoded."""
-    # Elements that did not fit are left out of decoded lists, so indexes may differ there: keep the decoded value's.
-    shape = rule.redacted_value if "[" in path else _shape(webhook.at(path))
-    return BrokenRule(rule.rule_id, path, rule.message, shape)
+    """The rule at its place in the body, with the shape of what stands there rather than of what was decoded.
 
-
-def _shape(value: object) -> str:
-    """A JSON value's type and size, and nothing of its content."""
-    match value:
-        case None:
-            return "absent"
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case str():
-            return f"string({len(value)})"
-        case list():
-            return f"array({len(value)})"
-        case _:
-            return "object"
+    An index counts the elements that were decoded; those of another type are left out before.
+    """
+    return BrokenRule(rule.rule_id, path, rule.message, contract.redact(webhook.at(path)))
