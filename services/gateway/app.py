@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Header, Response
+from fastapi import FastAPI, Response
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
@@ -23,6 +23,23 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "The endpoint is off: no signing secret is configured."},
     413: {"description": "The body is longer than 1 MiB."},
     503: {"description": "The broker did not acknowledge. Send it again after Retry-After seconds."},
+}
+
+_REQUEST: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "Stripe-Signature",
+            "in": "header",
+            "required": True,
+            "description": "`t=<seconds since 1970>,v1=<HMAC-SHA256 of t, a full stop and the exact body>`",
+            "schema": {"type": "string"},
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "A Stripe event; what Tidegate relies on of it is in proto/tidegate/stripe/v1.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
 }
 
 
@@ -67,14 +84,13 @@ class _RawRoute(APIRoute):
         endpoint: Callable[[Scope, Receive, Send], Awaitable[None]],
         documented_as: Callable[..., Any],
     ) -> None:
-        super().__init__(path, documented_as, methods=["POST"], status_code=202, responses=_RESPONSES, name="stripe")
+        super().__init__(
+            path, documented_as, methods=["POST"], status_code=202, responses=_RESPONSES, openapi_extra=_REQUEST
+        )
         self.app = endpoint
 
 
-async def _stripe(
-    _event: dict[str, Any],
-    stripe_signature: Annotated[str, Header(description="`t=<seconds since 1970>,v1=<hexadecimal HMAC-SHA256>`")],
-) -> Stored:
+async def _stripe() -> Stored:
     """Take a Stripe event: set this address as a webhook endpoint in Stripe's dashboard."""
     raise NotImplementedError("documents the raw endpoint")
 
