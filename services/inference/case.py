@@ -1,6 +1,7 @@
 """One payment as predictors and guard read it: the message and what the rule tables say about it."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -51,34 +52,39 @@ class CaseReader:
     def read(self, payment: PaymentContext) -> Case:
         """What the tables say about one payment."""
         network = self._networks.of(payment)
-        decline_class = self.declines.classify(payment)
-        advice = network.advice.get(network_code(payment.network_advice_code))
+        by_code = self.declines.of_code(payment.failure_code)
+        decline_class = self.declines.classify(payment, by_code)
+        by_network = _network_rules(payment, network)
+        by_issuer = self.declines.prohibitions(payment, by_code, decline_class)
+        advice = by_network[-1] if by_network else None
         occurred_s = seconds_up(payment.occurred_at)
         return Case(
             payment=payment,
             failed=failed(payment),
             decline_class=decline_class,
             network=network,
-            prohibition=self._worst_prohibition(payment, network, advice, decline_class),
+            prohibition=_worst([*by_network, *by_issuer]) if by_network or by_issuer else None,
             wait=advice if isinstance(advice, Wait) else None,
             occurred_s=occurred_s,
             attempts_s=_ascending(payment, occurred_s),
         )
 
-    def _worst_prohibition(
-        self,
-        payment: PaymentContext,
-        network: Network,
-        advice: Prohibition | Wait | None,
-        decline_class: "DeclineClass",
-    ) -> Prohibition | None:
-        found = self.declines.prohibitions(payment, decline_class)
-        by_code = network.never.get(network_code(payment.network_decline_code))
-        by_network = [rule for rule in (by_code, advice) if isinstance(rule, Prohibition)]
-        if not (by_network or found):
-            return None
-        ranked = [*by_network, *found]
-        return next((rule for rule in ranked if rule.action == RETRY_ACTION_DO_NOT_RETRY), ranked[0])
+
+def _network_rules(payment: PaymentContext, network: Network) -> list[Prohibition | Wait]:
+    """What the network's response code and, last, its advice code say about another try."""
+    response, advice = payment.network_decline_code, payment.network_advice_code
+    found = (
+        network.never.get(network_code(response)) if response else None,
+        network.advice.get(network_code(advice)) if advice else None,
+    )
+    return [rule for rule in found if rule is not None]
+
+
+def _worst(rules: Sequence[Prohibition | Wait]) -> Prohibition | None:
+    """The prohibition that holds: the first that is final, else the first."""
+    prohibitions = [rule for rule in rules if isinstance(rule, Prohibition)]
+    final = (rule for rule in prohibitions if rule.action == RETRY_ACTION_DO_NOT_RETRY)
+    return next(final, prohibitions[0] if prohibitions else None)
 
 
 def _ascending(payment: PaymentContext, occurred_s: int) -> tuple[int, ...]:

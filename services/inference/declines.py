@@ -63,12 +63,15 @@ class Declines:
         """What a provider's code means; unknown, and not forbidden, where no table has it."""
         return self._codes.get(code) or self._codes.get(_word(code), _NO_MEANING)
 
-    def classify(self, payment: PaymentContext) -> "DeclineClass":
+    def classify(self, payment: PaymentContext, by_code: CodeMeaning) -> "DeclineClass":
         """The class of a payment's decline: the worst that any source states, else the most specific."""
+        response_code = payment.network_decline_code
         found = (
             payment.decline_class,
-            self.of_code(payment.failure_code).decline_class,
-            self._response_classes.get(network_code(payment.network_decline_code), DECLINE_CLASS_UNKNOWN),
+            by_code.decline_class,
+            self._response_classes.get(network_code(response_code), DECLINE_CLASS_UNKNOWN)
+            if response_code
+            else DECLINE_CLASS_UNKNOWN,
         )
         for worst in (DECLINE_CLASS_HARD, DECLINE_CLASS_FRAUD):
             if worst in found:
@@ -78,12 +81,14 @@ class Declines:
                 return each
         return DECLINE_CLASS_GENERIC if DECLINE_CLASS_GENERIC in found else DECLINE_CLASS_UNKNOWN
 
-    def prohibitions(self, payment: PaymentContext, decline_class: "DeclineClass") -> list[Prohibition]:
+    def prohibitions(
+        self, payment: PaymentContext, by_code: CodeMeaning, decline_class: "DeclineClass"
+    ) -> list[Prohibition]:
         """Every rule of issuer or provider that forbids another try of this payment by itself."""
         advice = payment.provider_advice_code
         found = (
             self._never_advice.get(_word(advice)) if advice else None,
-            self.of_code(payment.failure_code).prohibition,
+            by_code.prohibition,
             self.policies[decline_class].prohibition,
         )
         return [rule for rule in found if rule is not None]

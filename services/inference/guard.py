@@ -109,7 +109,8 @@ def _attempts_left(answer: RecommendStrategyResponse, case: Case) -> int:
         return 0
     retry = answer.action == RETRY_ACTION_RETRY
     moment = seconds_down(answer.retry_at) if retry else case.latest_s + 1
-    return max(0, min(_left(budget, case.attempts_s, moment) for budget in case.network.budgets))
+    left = [_left(budget, case.attempts_s, moment) for budget in case.network.budgets]
+    return max(0, min(left))
 
 
 def _left(budget: BudgetRule, attempts_s: Sequence[int], moment_s: int) -> int:
