@@ -48,8 +48,7 @@ class Part:
     rows: tuple[Text | Number, ...]
 
 
-Plain = Text | Number | Part
-Row = Plain | Amount
+Row = Text | Number | Amount | Part
 
 
 @dataclass(frozen=True, slots=True)

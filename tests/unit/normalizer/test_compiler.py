@@ -11,12 +11,12 @@ from tidegate.stripe.v1.payment_intent_pb2 import PaymentIntent
 
 from services.normalizer.compiler import compile_mapping, compile_rows
 from services.normalizer.mappings.stripe import MAPPINGS
-from services.normalizer.table import Amount, Number, ObjectMapping, Part, Plain, Text, source_paths
+from services.normalizer.table import Amount, Number, ObjectMapping, Part, Row, Text, source_paths
 
 INTENT = cast("Descriptor", PaymentIntent.DESCRIPTOR)
 
 
-def written(*rows: Plain, **values: Any) -> UnifiedPaymentEvent:
+def written(*rows: Row, **values: Any) -> UnifiedPaymentEvent:
     event = UnifiedPaymentEvent()
     compile_rows(rows, INTENT)(PaymentIntent(**values), event)
     return event
@@ -85,7 +85,7 @@ def test_a_part_is_read_from_one_message_and_never_from_two() -> None:
         Part(("last_payment_error.payment_method.card",), (Text("reason", ("no_such_field",)),)),
     ],
 )
-def test_a_name_that_no_contract_has_is_refused_when_compiled(row: Plain) -> None:
+def test_a_name_that_no_contract_has_is_refused_when_compiled(row: Row) -> None:
     with pytest.raises(ValueError, match="no field"):
         compile_rows([row], INTENT)
 
