@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import orjson
@@ -58,9 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         plan = _plan(options)
         target = _target(options)
-        count, deliveries = _deliveries(options, plan, clock)
-        progress = Progress(sys.stderr, count, clock.monotonic)
-        answers = asyncio.run(post_all(islice(deliveries, count), plan, target, clock, progress.add))
+        total, deliveries = _deliveries(options, plan, clock)
+        progress = Progress(sys.stderr, total, clock.monotonic)
+        answers = asyncio.run(_post(deliveries, plan, target, clock, progress))
     except (ValueError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return _MISUSE
@@ -84,11 +85,28 @@ def _target(options: argparse.Namespace) -> Target:
 
 
 def _deliveries(options: argparse.Namespace, plan: Plan, clock: Clock) -> tuple[int, Iterator[Delivery]]:
+    count = options.count or (int(options.seconds * options.rate) if options.seconds else None)
     if options.folder is None:
-        count = options.count or (int(options.seconds * options.rate) if options.seconds else _DEFAULT_COUNT)
-        return count, simulated(plan, clock.now())
+        total = count or _DEFAULT_COUNT
+        return total, islice(simulated(plan, clock.now()), total)
     events = list(read_folder(options.folder, fresh_ids(plan.run_id) if options.fresh_ids else None))
-    return options.count or len(events), replayed(plan, events)
+    return count or len(events), islice(replayed(plan, events), count)
+
+
+async def _post(
+    deliveries: Iterator[Delivery], plan: Plan, target: Target, clock: Clock, progress: Progress
+) -> list[Answered]:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # What is on its way still gets its answer and its place in the report; a second Ctrl-C ends that too.
+        stopping.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    until_stopped = takewhile(lambda _: not stopping.is_set(), deliveries)
+    return await post_all(until_stopped, plan, target, clock, progress.add)
 
 
 def _tell(options: argparse.Namespace, plan: Plan, answers: Sequence[Answered]) -> int:

@@ -84,6 +84,8 @@ def _reordered(events: Iterator[Event], rate: float, rng: Random) -> Iterator[De
         if overtaken or patience == 0:
             yield replace(_clean(held), overtaken=overtaken)
             held = None
+    if held is not None:
+        yield _clean(held)
 
 
 def _with_faults(deliveries: Iterator[Delivery], rates: Rates, rng: Random, ids: StripeIds) -> Iterator[Delivery]:

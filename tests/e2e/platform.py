@@ -70,7 +70,8 @@ class Platform:
     """One running stack with all its services."""
 
     home: Path
-    env: Mapping[str, str] = field(init=False)
+    # Holds passwords, so it is not shown.
+    env: Mapping[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         lines = (self.home / "stack.env").read_text(encoding="utf-8").splitlines()

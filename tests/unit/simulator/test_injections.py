@@ -78,6 +78,12 @@ def test_an_overtaken_event_comes_after_a_later_one_of_its_payment() -> None:
         assert order[before.event_id] > order[sent[at].event.event_id]
 
 
+def test_a_stream_that_ends_loses_nothing_that_is_held_back() -> None:
+    events = list(islice(stream(), 50))
+    sent = inject(iter(events), Rates(reordered=1.0), Random(5), StripeIds(Random(6)))  # noqa: S311 - seeded
+    assert sorted(delivery.event.event_id for delivery in sent) == sorted(event.event_id for event in events)
+
+
 def test_forgeries_carry_ids_that_nothing_else_has() -> None:
     sent = deliveries(ALL, 2000)
     forged = {delivery.event.event_id for delivery in sent if delivery.signing is not Signing.VALID}
