@@ -32,6 +32,25 @@ _AGES = st.one_of(
 histories = st.lists(_AGES, max_size=60).map(lambda ages: [OCCURRED - age for age in ages])
 
 
+_RETRYABLE_CODES = st.sampled_from(["insufficient_funds", "issuer_not_available", "do_not_honor", "brand_new_code"])
+_WAITS = st.sampled_from(["02", "24", "25", "26", "27", "28", "29", "30", None])
+# Enough attempts, close enough together, to spend every budget.
+_BUSY = st.lists(_AGES, min_size=8, max_size=60).map(lambda ages: [OCCURRED - age for age in ages])
+
+
+def retryable_payments() -> st.SearchStrategy[PaymentContext]:
+    """Payments that no code forbids to try again: only waits and budgets bound them."""
+    return st.builds(
+        payment,
+        previous=st.one_of(histories, _BUSY),
+        card_brand=_BRANDS,
+        payment_method_type=_METHODS,
+        failure_code=_RETRYABLE_CODES,
+        network_advice_code=_WAITS,
+        recurring=st.booleans(),
+    )
+
+
 def payments(**fixed: object) -> st.SearchStrategy[PaymentContext]:
     """Any failed payment with any history; what is fixed is not varied."""
     varied: dict[str, st.SearchStrategy[object]] = {
@@ -75,6 +94,6 @@ def strategies(draw: st.DrawFn) -> RecommendStrategyResponse:
 @st.composite
 def plans(draw: st.DrawFn) -> RecommendPlanResponse:
     """Any plan of any predictor; its steps in no particular order."""
-    kinds = st.sampled_from([value for value in RecoveryStepKind.values() if value])
+    kinds = st.one_of(st.just("RECOVERY_STEP_KIND_RETRY"), st.sampled_from(RecoveryStepKind.keys()[1:]))
     steps = draw(st.lists(st.builds(RecoveryStep, kind=kinds, not_before=_MOMENTS), max_size=30))
     return RecommendPlanResponse(steps=steps, provenance=_PROVENANCE)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
+from hypothesis import strategies as st
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext, Reason
 from tidegate.inference.v1.recovery_service_pb2 import RECOVERY_STEP_KIND_RETRY, RecommendPlanResponse
 from tidegate.inference.v1.retry_service_pb2 import (
@@ -20,7 +21,7 @@ from services.inference.case import Case, seconds_up
 from services.inference.guard import NetworkGuard
 from services.runtime import contract
 from tests.unit.inference.contexts import AT, DAY, HOUR, OCCURRED, TABLES, case, declined
-from tests.unit.inference.strategies import payments, plans, strategies
+from tests.unit.inference.strategies import payments, plans, retryable_payments, strategies
 
 LONGEST_WAIT = TABLES.networks.longest_wait_hours * HOUR
 GUARD = NetworkGuard(LONGEST_WAIT)
@@ -56,7 +57,7 @@ def over_budget(judged: Case, attempts: Sequence[int]) -> list[str]:
     ]
 
 
-@given(payment=payments(), wish=strategies())
+@given(payment=st.one_of(payments(), retryable_payments()), wish=strategies())
 def test_whatever_a_predictor_says_a_retry_keeps_every_rule(
     payment: PaymentContext, wish: RecommendStrategyResponse
 ) -> None:
@@ -73,9 +74,13 @@ def test_whatever_a_predictor_says_a_retry_keeps_every_rule(
         assert moment >= OCCURRED + judged.wait.seconds
     assert over_budget(judged, [*judged.attempts_s, moment]) == []
     assert wish.attempts_left >= 1
+    assert wish.attempts_left == min(
+        budget.attempts - sum(moment - budget.window_s <= attempt for attempt in judged.attempts_s)
+        for budget in judged.network.budgets
+    )
 
 
-@given(payment=payments(), plan=plans())
+@given(payment=st.one_of(payments(), retryable_payments()), plan=plans())
 def test_whatever_a_predictor_plans_its_retries_keep_every_rule_together(
     payment: PaymentContext, plan: RecommendPlanResponse
 ) -> None:
@@ -95,7 +100,7 @@ def test_whatever_a_predictor_plans_its_retries_keep_every_rule_together(
     assert len(plan.steps) - len(retries) == others
 
 
-@given(payment=payments(), wish=strategies())
+@given(payment=st.one_of(payments(), retryable_payments()), wish=strategies())
 def test_guarding_twice_changes_nothing(payment: PaymentContext, wish: RecommendStrategyResponse) -> None:
     judged = case(payment)
     GUARD.enforce(wish, judged)
@@ -150,6 +155,12 @@ def test_an_attempt_exactly_a_window_ago_still_counts() -> None:
     at_the_edge = [OCCURRED + HOUR - DAY] + [OCCURRED - HOUR] * 8
     answer = guarded(declined(card_brand="mastercard", previous=at_the_edge), retry_at(OCCURRED + HOUR))
     assert answer.retry_at.seconds == OCCURRED + HOUR + 1
+
+
+def test_an_attempt_exactly_a_window_before_the_retry_is_not_left_to_make() -> None:
+    at_the_edge = declined(card_brand="mastercard", previous=[OCCURRED + HOUR - DAY])
+    assert guarded(at_the_edge, retry_at(OCCURRED + HOUR)).attempts_left == 8
+    assert guarded(at_the_edge, retry_at(OCCURRED + HOUR + 1)).attempts_left == 9
 
 
 def test_a_budget_that_frees_nothing_in_time_ends_the_retries() -> None:

@@ -1,5 +1,6 @@
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.inference.v1.recovery_service_pb2 import (
     RECOVERY_STEP_KIND_RETRY,
@@ -10,7 +11,7 @@ from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_RETRY
 
 from services.runtime import contract
 from tests.unit.inference.contexts import AT, DAY, OCCURRED, declined, handler
-from tests.unit.inference.strategies import payments
+from tests.unit.inference.strategies import payments, retryable_payments
 from tests.unit.inference.test_guard import over_budget
 
 HANDLER = handler()
@@ -87,7 +88,7 @@ def test_no_amount_is_promised() -> None:
     assert not plan(declined()).HasField("expected_recovered_cents")
 
 
-@given(asked=payments())
+@given(asked=st.one_of(payments(), retryable_payments()))
 def test_every_plan_keeps_the_contract_and_agrees_with_the_retry_answer(asked: PaymentContext) -> None:
     answer, strategy = plan(asked), HANDLER.recommend([asked], AT)[0]
     assert contract.broken_rules(answer) == ()

@@ -1,5 +1,6 @@
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.inference.v1.retry_service_pb2 import (
     RETRY_ACTION_AUTHENTICATE,
@@ -12,7 +13,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_UNKNOWN
 
 from services.runtime import contract
 from tests.unit.inference.contexts import AT, DAY, HOUR, OCCURRED, TABLES, declined, handler
-from tests.unit.inference.strategies import payments
+from tests.unit.inference.strategies import payments, retryable_payments
 from tests.unit.inference.test_guard import over_budget
 
 HANDLER = handler()
@@ -95,7 +96,7 @@ def test_an_unknown_code_is_answered_as_generic_and_says_so() -> None:
     assert "decline.unknown" in [reason.code for reason in answer.reasons]
 
 
-@given(asked=payments())
+@given(asked=st.one_of(payments(), retryable_payments()))
 def test_every_answer_keeps_the_contract_and_the_networks_rules(asked: PaymentContext) -> None:
     assert contract.broken_rules(asked) == ()
     answer = strategy(asked)
