@@ -81,10 +81,13 @@ def run(platform: Platform, seconds: float, rate: float, targets: Sequence[str])
     with tempfile.TemporaryDirectory(prefix="tidegate-report-") as folder:
         report = Path(folder) / "report.json"
         sender = _send(platform, seconds, rate, report)
-        crashes = _break(platform, sender, seconds, targets)
-        # Sending ends when asked to: repairs take as long as they take, and the load must last until after the last one.
-        sender.send_signal(signal.SIGINT)
-        output, _ = sender.communicate(timeout=_RETRY_SECONDS + 60)
+        try:
+            crashes = _break(platform, sender, seconds, targets)
+            # Sending ends when asked to: repairs take their time, and the load must last until after the last one.
+            sender.send_signal(signal.SIGINT)
+            output, _ = sender.communicate(timeout=_RETRY_SECONDS + 60)
+        finally:
+            sender.kill()
         if not report.exists():
             raise AssertionError(f"the simulator wrote no report:\n{output}")
         deliveries = orjson.loads(report.read_bytes())["deliveries"]
@@ -165,7 +168,7 @@ def _send(platform: Platform, seconds: float, rate: float, report: Path) -> subp
 
 def _break(platform: Platform, sender: subprocess.Popen[str], seconds: float, targets: Sequence[str]) -> list[Crash]:
     began = time.monotonic()
-    crashes = []
+    crashes: list[Crash] = []
     pause = seconds / (len(targets) + 1)
     for number, program in enumerate(targets, start=1):
         # Evenly over the run; where a repair took long, after a calm that shows whether all goes on.
