@@ -51,7 +51,8 @@ def public_environment(context: Context, running: Collection[str]) -> dict[str, 
 
     The addresses of services that do not run are missing.
     """
-    environment = {**engine_addresses(context, READER), **provider_secrets(context)}
+    pages = {"TIDEGATE_TEMPORAL_UI_URL": temporal.ui_url(context)}
+    environment = {**engine_addresses(context, READER), **pages, **provider_secrets(context)}
     if "gateway" in running:
         environment |= gateway_address(context)
     if "inference" in running:

@@ -59,6 +59,11 @@ def _launch(context: Context) -> Launch:
     return Launch(argv, folder)
 
 
+def ui_url(context: Context) -> str:
+    """Where people look at workflows."""
+    return f"http://{LOOPBACK}:{context.ports['temporal-ui']}"
+
+
 def _ready(context: Context) -> None:
     if is_free(context.ports["temporal"]):
         raise NotReadyError("the gRPC port does not answer yet")
@@ -73,7 +78,7 @@ def _ready(context: Context) -> None:
 
 
 def _links(context: Context) -> Mapping[str, str]:
-    return {"address": address(context), "UI": f"http://{LOOPBACK}:{context.ports['temporal-ui']}"}
+    return {"address": address(context), "UI": ui_url(context)}
 
 
 ENGINE = Program(

@@ -37,6 +37,7 @@ def test_the_file_holds_the_documented_names_and_no_empty_value(context: Context
         "TIDEGATE_STRIPE_WEBHOOK_SECRET",
         "TIDEGATE_TEMPORAL_ADDRESS",
         "TIDEGATE_TEMPORAL_NAMESPACE",
+        "TIDEGATE_TEMPORAL_UI_URL",
     }
     assert all(environment.values())
 
