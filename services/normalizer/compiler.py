@@ -1,7 +1,7 @@
 """Turns a mapping table into one function, so that a row costs what hand-written code would.
 
-The rows become the source text of a function, as dataclasses make theirs: with a closure for each row, a message's whole
-way from bytes to bytes took a sixth longer. Every name in the text is checked against the contracts first.
+The rows become the source text of a function, as dataclasses make theirs: with a closure for each row, a message's
+whole way from bytes to bytes took a sixth longer. Every name in the text is checked against the contracts first.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
