@@ -12,6 +12,7 @@ from services.simulator.settings import DemoSettings
 from services.simulator.tables.currencies import in_words
 
 _SHORTEST_REASON = 24
+_MOST_OF_ONE_ACTION = 4
 _ACTION_PREFIX = "DECISION_ACTION_"
 # Rows of the table of decisions, most telling first.
 _TELLING = (
@@ -92,9 +93,10 @@ def _different(decisions: Iterable[PaymentDecision], most: int) -> list[PaymentD
     for decision in decisions:
         kind = (action_name(decision), decision.event_type, why(decision) if decision.HasField("retry") else "")
         one_each.setdefault(kind, decision)
-    ordered = sorted(one_each.values(), key=lambda decision: _TELLING.index(action_name(decision)))
+    # Most is recorded and nothing else: disputes and refunds are the more telling of those.
+    ordered = sorted(one_each.values(), key=lambda decision: decision.event_type.startswith("payment."))
     # Not one kind alone: by turns from each action.
-    queues = [[one for one in ordered if action_name(one) == action] for action in _TELLING]
+    queues = [[one for one in ordered if action_name(one) == action][:_MOST_OF_ONE_ACTION] for action in _TELLING]
     chosen: list[PaymentDecision] = []
     while any(queues) and len(chosen) < most:
         chosen += [queue.pop(0) for queue in queues if queue]

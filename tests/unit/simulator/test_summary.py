@@ -45,6 +45,12 @@ def test_the_table_shows_every_kind_of_decision_before_one_comes_twice() -> None
     assert sum("approve" in row for row in rows) == 1
 
 
+def test_disputes_and_refunds_come_before_other_records() -> None:
+    many = [decision(pb.DECISION_ACTION_RECORD, f"payment.kind_{number}") for number in range(30)]
+    text = decisions_text([*many, decision(pb.DECISION_ACTION_RECORD, "dispute.created")])
+    assert text.splitlines()[1].split()[0] == "dispute.created"
+
+
 def test_the_reason_is_the_strongest_one() -> None:
     hit = decision(pb.DECISION_ACTION_REVIEW)
     hit.rule_hits.add(rule_id="merchant_limit.amount", description="above the merchant's limit")
