@@ -9,8 +9,9 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from services.gateway.body import Receive
 from services.gateway.drift import DriftCount
-from services.gateway.webhook import Inbox, Receive, Scope, Send, StripeWebhook
+from services.gateway.webhook import Inbox, Scope, Send, StripeWebhook
 
 STRIPE_PATH: Final = "/webhooks/stripe"
 

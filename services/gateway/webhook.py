@@ -3,7 +3,6 @@
 FastAPI's own handling of a request costs more than all that is done here, so this is a plain ASGI callable.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from opentelemetry.trace import SpanKind
 
+from services.gateway.body import BodyFault, Receive, is_refused_unread, read_body
 from services.gateway.drift import DriftCount
 from services.gateway.handler import Arrival, Publish, Refuse, StripeEndpoint, handle
 from services.gateway.throttle import Throttle
@@ -32,7 +32,6 @@ from services.runtime.telemetry import (
 Headers = list[tuple[bytes, bytes]]
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # What becomes of a webhook that was received whole, or would have been but for its size. Each gets exactly one.
@@ -137,46 +136,31 @@ class StripeWebhook:
         if self._endpoint is None:
             return _DISABLED
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        receipt_id = self._ids.new()
-        body = await self._read(headers, receive)
-        if body is _TOO_LARGE:
-            self._warn("webhook.too_large", receipt_id, limit_bytes=self._limits.max_body_bytes)
+        limits = self._limits
+        if is_refused_unread(headers, limits.max_body_bytes):
+            return self._too_large()
+        body = await read_body(receive, limits.max_body_bytes, limits.body_timeout_seconds)
         if not isinstance(body, bytes):
-            return body
+            return self._without_body(body)
+        receipt_id = self._ids.new()
         arrival = Arrival(body, headers.get(b"stripe-signature"), receipt_id, self._clock.now())
         try:
             return await self._take(arrival, self._endpoint, headers)
         except Exception as error:  # noqa: BLE001 - a defect of ours: the provider shall try again after its repair
-            self._warn("webhook.failed", receipt_id, error=type(error).__name__, at=_origin(error))
+            self._warn("webhook.failed", receipt_id=receipt_id, error=type(error).__name__, at=_origin(error))
             return self._unavailable("the webhook could not be processed")
 
-    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes | Answer | None:
-        """The body, or the answer for a request that cannot be read, or None when the client is gone."""
-        limit = self._limits.max_body_bytes
-        declared = headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > limit:
-            return _TOO_LARGE
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            return await self._read_rest(body, receive)
-        return body if len(body) <= limit else _TOO_LARGE
+    def _without_body(self, fault: BodyFault) -> Answer | None:
+        match fault:
+            case "too_large":
+                return self._too_large()
+            case "timed_out":
+                return _TIMED_OUT
+            case "gone":
+                return None
 
-    async def _read_rest(self, body: bytes, receive: Receive) -> bytes | Answer | None:
-        gathered = bytearray(body)
-        try:
-            async with asyncio.timeout(self._limits.body_timeout_seconds):
-                while len(gathered) <= self._limits.max_body_bytes:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        return None
-                    gathered += message.get("body", b"")
-                    if not message.get("more_body"):
-                        return bytes(gathered) if len(gathered) <= self._limits.max_body_bytes else _TOO_LARGE
-        except TimeoutError:
-            return _TIMED_OUT
+    def _too_large(self) -> Answer:
+        self._warn("webhook.too_large", limit_bytes=self._limits.max_body_bytes)
         return _TOO_LARGE
 
     async def _take(self, arrival: Arrival, endpoint: StripeEndpoint, headers: Mapping[bytes, bytes]) -> Answer:
@@ -199,14 +183,18 @@ class StripeWebhook:
     ) -> Answer:
         decided = handle(arrival, endpoint)
         if isinstance(decided, Refuse):
-            self._warn("webhook.unverified", arrival.receipt_id, reason=decided.reason, body_bytes=len(arrival.body))
+            self._warn(
+                "webhook.unverified", receipt_id=arrival.receipt_id, reason=decided.reason, body_bytes=len(arrival.body)
+            )
             return _with_receipt(401, arrival.receipt_id, "unverified", error="the signature does not verify")
         return await self._store(arrival, decided, trace())
 
     async def _store(self, arrival: Arrival, decided: Publish, trace: Mapping[str, str]) -> Answer:
         size = len(arrival.body)
         if self._is_full(size):
-            self._warn("webhook.unavailable", arrival.receipt_id, reason="too many webhooks wait for the broker")
+            self._warn(
+                "webhook.unavailable", receipt_id=arrival.receipt_id, reason="too many webhooks wait for the broker"
+            )
             return self._unavailable("too many webhooks wait to be stored")
         self._in_flight += 1
         self._in_flight_bytes += size
@@ -215,7 +203,9 @@ class StripeWebhook:
                 decided, {names.RECEIPT_ID: arrival.receipt_id, names.EVENT_ID: decided.event_id, **trace}
             )
         except NeighbourUnavailableError as error:
-            self._warn("webhook.unavailable", arrival.receipt_id, event_id=decided.event_id, reason=str(error))
+            self._warn(
+                "webhook.unavailable", receipt_id=arrival.receipt_id, event_id=decided.event_id, reason=str(error)
+            )
             return self._unavailable("the webhook could not be stored")
         finally:
             self._in_flight -= 1
@@ -233,7 +223,7 @@ class StripeWebhook:
             counter("tidegate_dead_letters_total").labels("gateway", decided.rule_ids[0]).inc()
             self._warn(
                 "webhook.dead",
-                arrival.receipt_id,
+                receipt_id=arrival.receipt_id,
                 event_id=decided.event_id,
                 event_type=decided.event_type,
                 rule_ids=list(decided.rule_ids),
@@ -250,10 +240,10 @@ class StripeWebhook:
     def _unavailable(self, why: str) -> Answer:
         return Answer(503, b'{"error":"%s; send it again"}' % why.encode(), "unavailable", self._retry_after)
 
-    def _warn(self, event: EventName, receipt_id: str, **values: object) -> None:
+    def _warn(self, event: EventName, **values: object) -> None:
         untold = self._throttle.admit(event)
         if untold is not None:
-            _log.warning(event, receipt_id=receipt_id, **values, **({"untold_before": untold} if untold else {}))
+            _log.warning(event, **values, **({"untold_before": untold} if untold else {}))
 
 
 def _with_receipt(status: int, receipt_id: str, outcome: Outcome, error: str = "") -> Answer:

@@ -167,12 +167,12 @@ class TestPublisherInMemory(PublisherSuite):
         return "topic"
 
     @pytest.fixture
-    def broker(self, topic: str) -> InMemoryBroker:
+    def publisher(self, topic: str) -> InMemoryBroker:
         return InMemoryBroker([topic])
 
     @pytest.fixture
-    def read_all(self, broker: InMemoryBroker) -> ReadAll:
+    def read_all(self, publisher: InMemoryBroker) -> ReadAll:
         def read() -> list[Outgoing]:
-            return list(broker.published)
+            return list(publisher.published)
 
         return read
