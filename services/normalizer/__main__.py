@@ -51,14 +51,18 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
     process, kafka = read_settings(ProcessSettings), read_settings(KafkaSettings)
     settings = read_settings(NormalizerSettings)
     start_telemetry("normalizer", process)
+    try:
+        normalizer = stripe_normalizer(settings)
+        flood = FloodLimit(settings.normalizer_flood_failures, settings.normalizer_flood_window)
+    except (OSError, ValueError) as error:
+        _log.error("process.failed", reason=str(error))
+        return EXIT_FAILED
     stopping = _stop_on_signals()
     clock = SystemClock()
     readiness = Readiness(clock)
     probes = ProbeServer(process.metrics_host, process.metrics_port, readiness.check)
     probes.start()
-    flood = FloodLimit(settings.normalizer_flood_failures, settings.normalizer_flood_window)
     loop = Loop(topics.group, flood, clock, readiness, stopping)
-    normalizer = stripe_normalizer(settings)
 
     def connect() -> tuple[Stream, Pipeline]:
         config = kafka.client_config()
