@@ -1,7 +1,8 @@
 """One payment as predictors and guard read it: the message and what the rule tables say about it."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,12 +10,13 @@ from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_DO_NOT_RETRY
 from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
-from services.inference.declines import Declines, failed
+from services.inference.declines import Declines
 from services.inference.networks import Network, Networks, network_code
 from services.inference.rules import Prohibition, Wait
 from services.inference.tables import RuleTables
 
 _NANOS_A_SECOND = 1_000_000_000
+_READINGS_KEPT = 8192
 
 
 class Case(NamedTuple):
@@ -24,6 +26,7 @@ class Case(NamedTuple):
     """
 
     payment: PaymentContext
+    # Whether its facts tell of a failed attempt.
     failed: bool
     decline_class: "DeclineClass"
     network: Network
@@ -42,49 +45,65 @@ class Case(NamedTuple):
         return len(self.attempts_s) - bisect_left(self.attempts_s, self.latest_s - seconds)
 
 
+class Codes(NamedTuple):
+    """What decides which rules hold: few combinations come again and again."""
+
+    payment_method_type: str
+    card_brand: str
+    decline_class: "DeclineClass"
+    failure_code: str
+    network_decline_code: str
+    network_advice_code: str
+    provider_advice_code: str
+
+
+class Reading(NamedTuple):
+    """What the tables say about codes."""
+
+    decline_class: "DeclineClass"
+    network: Network
+    prohibition: Prohibition | None
+    wait: Wait | None
+
+
 class CaseReader:
     """Makes cases from payments by the rule tables."""
 
     def __init__(self, tables: RuleTables) -> None:
         self.declines = Declines(tables.declines)
         self._networks = Networks(tables.networks)
+        self._reading_of = lru_cache(maxsize=_READINGS_KEPT)(self._look_up)
 
     def read(self, payment: PaymentContext) -> Case:
         """What the tables say about one payment."""
-        network = self._networks.of(payment)
-        by_code = self.declines.of_code(payment.failure_code)
-        decline_class = self.declines.classify(payment, by_code)
-        by_network = _network_rules(payment, network)
-        by_issuer = self.declines.prohibitions(payment, by_code, decline_class)
-        advice = by_network[-1] if by_network else None
-        occurred_s = seconds_up(payment.occurred_at)
-        return Case(
-            payment=payment,
-            failed=failed(payment),
-            decline_class=decline_class,
-            network=network,
-            prohibition=_worst([*by_network, *by_issuer]) if by_network or by_issuer else None,
-            wait=advice if isinstance(advice, Wait) else None,
-            occurred_s=occurred_s,
-            attempts_s=_ascending(payment, occurred_s),
+        codes = Codes(
+            payment.payment_method_type,
+            payment.card_brand,
+            payment.decline_class,
+            payment.failure_code,
+            payment.network_decline_code,
+            payment.network_advice_code,
+            payment.provider_advice_code,
         )
+        occurred_s = seconds_up(payment.occurred_at)
+        failed = bool(codes.failure_code or codes.decline_class or codes.network_decline_code)
+        return Case(payment, failed, *self._reading_of(codes), occurred_s, _ascending(payment, occurred_s))
+
+    def _look_up(self, codes: Codes) -> Reading:
+        network = self._networks.of(codes.payment_method_type, codes.card_brand)
+        response = network.never.get(network_code(codes.network_decline_code))
+        advice = network.advice.get(network_code(codes.network_advice_code))
+        decline_class = self.declines.classify(codes.decline_class, codes.failure_code, codes.network_decline_code)
+        by_issuer = self.declines.prohibitions(codes.failure_code, codes.provider_advice_code, decline_class)
+        prohibition = _worst(rule for rule in (response, advice, *by_issuer) if isinstance(rule, Prohibition))
+        return Reading(decline_class, network, prohibition, advice if isinstance(advice, Wait) else None)
 
 
-def _network_rules(payment: PaymentContext, network: Network) -> list[Prohibition | Wait]:
-    """What the network's response code and, last, its advice code say about another try."""
-    response, advice = payment.network_decline_code, payment.network_advice_code
-    found = (
-        network.never.get(network_code(response)) if response else None,
-        network.advice.get(network_code(advice)) if advice else None,
-    )
-    return [rule for rule in found if rule is not None]
-
-
-def _worst(rules: Sequence[Prohibition | Wait]) -> Prohibition | None:
+def _worst(prohibitions: Iterable[Prohibition]) -> Prohibition | None:
     """The prohibition that holds: the first that is final, else the first."""
-    prohibitions = [rule for rule in rules if isinstance(rule, Prohibition)]
-    final = (rule for rule in prohibitions if rule.action == RETRY_ACTION_DO_NOT_RETRY)
-    return next(final, prohibitions[0] if prohibitions else None)
+    found = tuple(prohibitions)
+    final = (rule for rule in found if rule.action == RETRY_ACTION_DO_NOT_RETRY)
+    return next(final, found[0] if found else None)
 
 
 def _ascending(payment: PaymentContext, occurred_s: int) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_UNSPECIFIED, RetryAction
 from tidegate.payments.v1.unified_payment_event_pb2 import (
     DECLINE_CLASS_FRAUD,
@@ -61,18 +60,12 @@ class Declines:
 
     def of_code(self, code: str) -> CodeMeaning:
         """What a provider's code means; unknown, and not forbidden, where no table has it."""
-        return self._codes.get(code) or self._codes.get(_word(code), _NO_MEANING)
+        return self._codes.get(_word(code), _NO_MEANING)
 
-    def classify(self, payment: PaymentContext, by_code: CodeMeaning) -> "DeclineClass":
-        """The class of a payment's decline: the worst that any source states, else the most specific."""
-        response_code = payment.network_decline_code
-        found = (
-            payment.decline_class,
-            by_code.decline_class,
-            self._response_classes.get(network_code(response_code), DECLINE_CLASS_UNKNOWN)
-            if response_code
-            else DECLINE_CLASS_UNKNOWN,
-        )
+    def classify(self, stated: "DeclineClass", code: str, response_code: str) -> "DeclineClass":
+        """The class of a decline: the worst that any source states, else the most specific."""
+        by_response = self._response_classes.get(network_code(response_code), DECLINE_CLASS_UNKNOWN)
+        found = (stated, self.of_code(code).decline_class, by_response)
         for worst in (DECLINE_CLASS_HARD, DECLINE_CLASS_FRAUD):
             if worst in found:
                 return worst
@@ -81,22 +74,14 @@ class Declines:
                 return each
         return DECLINE_CLASS_GENERIC if DECLINE_CLASS_GENERIC in found else DECLINE_CLASS_UNKNOWN
 
-    def prohibitions(
-        self, payment: PaymentContext, by_code: CodeMeaning, decline_class: "DeclineClass"
-    ) -> list[Prohibition]:
-        """Every rule of issuer or provider that forbids another try of this payment by itself."""
-        advice = payment.provider_advice_code
+    def prohibitions(self, code: str, advice: str, decline_class: "DeclineClass") -> list[Prohibition]:
+        """Every rule of issuer or provider that forbids another try by itself."""
         found = (
-            self._never_advice.get(_word(advice)) if advice else None,
-            by_code.prohibition,
+            self._never_advice.get(_word(advice)),
+            self.of_code(code).prohibition,
             self.policies[decline_class].prohibition,
         )
         return [rule for rule in found if rule is not None]
-
-
-def failed(payment: PaymentContext) -> bool:
-    """Whether the payment's facts tell of a failed attempt."""
-    return bool(payment.failure_code or payment.decline_class or payment.network_decline_code)
 
 
 def _word(code: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_DO_NOT_RETRY
 
 from services.inference.rules import HOUR_S, BudgetRule, Prohibition, Wait
@@ -32,13 +31,10 @@ class Networks:
         self._by_method = {kind: networks[row.name] for row in tables.networks for kind in row.payment_method_types}
         self._unknown = _strictest([networks[row.name] for row in tables.networks if row.brands])
 
-    def of(self, payment: PaymentContext) -> Network:
+    def of(self, payment_method_type: str, card_brand: str) -> Network:
         """The network of a payment, told by its payment method and card brand; the strictest mix where unknown."""
-        by_method = self._by_method.get(payment.payment_method_type)
-        if by_method is not None:
-            return by_method
-        brand = payment.card_brand
-        return self._by_brand.get(brand) or self._by_brand.get(_squeeze(brand), self._unknown)
+        by_method = self._by_method.get(payment_method_type)
+        return by_method or self._by_brand.get(_squeeze(card_brand), self._unknown)
 
 
 def network_code(code: str) -> str:

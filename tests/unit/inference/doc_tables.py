@@ -7,7 +7,7 @@ from tidegate.inference.v1.retry_service_pb2 import RetryAction
 from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
 from services.inference.predictors.rules import churn, fraud
-from services.inference.predictors.rules.points import PointRule, Question
+from services.inference.predictors.rules.points import PointRule
 from services.inference.tables import AdviceCode, ClassRow, DeclineCode, RuleTables, read_rule_tables
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "inference.md"
@@ -121,8 +121,7 @@ def _response_codes(tables: RuleTables) -> str:
     return _table(("Code", "Class", "Source", "As of"), rows)
 
 
-def _points(questions: Iterable[Question]) -> str:
-    rules: list[PointRule] = [row for question in questions for row in question.rows.values()]
+def _points(rules: Iterable[PointRule]) -> str:
     return _table(("Reason", "Points", "When"), [(f"`{r.code}`", f"{r.points:+d}", r.description) for r in rules])
 
 

@@ -6,13 +6,11 @@ from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_DO_NOT_RETRY
 from services.inference.networks import Network, Networks, network_code
 from services.inference.rules import Prohibition, Wait
 from services.inference.tables import NetworkTables
-from tests.unit.inference.contexts import TABLES, declined, payment
-
-NETWORKS = Networks(TABLES.networks)
+from tests.unit.inference.contexts import case, payment
 
 
 def network(**facts: Any) -> Network:
-    return NETWORKS.of(payment(**facts))
+    return case(payment(**facts)).network
 
 
 @pytest.mark.parametrize(
@@ -67,7 +65,7 @@ def test_of_two_readings_of_one_advice_code_the_stricter_holds_for_an_unknown_ne
 
     def unknown(*rows: dict[str, object]) -> Prohibition | Wait:
         tables = NetworkTables.model_validate({"longest_wait_hours": 1, "networks": rows})
-        return Networks(tables).of(declined(card_brand="other")).advice["24"]
+        return Networks(tables).of("card", "other").advice["24"]
 
     one, ten = row("one", wait_hours=1), row("ten", wait_hours=10)
     never = row("never", action="DO_NOT_RETRY")

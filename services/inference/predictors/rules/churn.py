@@ -1,6 +1,8 @@
 """Predicts churn by a table of points over what a single payment shows."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.churn_service_pb2 import (
@@ -20,12 +22,13 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
     DECLINE_CLASS_NOT_PERMITTED,
     DECLINE_CLASS_TRANSIENT,
     DECLINE_CLASS_UNKNOWN,
+    DECLINE_CLASS_UNSPECIFIED,
     DeclineClass,
 )
 
 from services.inference.case import Case
 from services.inference.predictors.rules.card import expired
-from services.inference.predictors.rules.points import PointRule, PointTable, Question, holds
+from services.inference.predictors.rules.points import PointRule, PointTable
 from services.inference.predictors.rules.provenance import rules_provenance
 from services.inference.rules import HOUR_S
 
@@ -39,6 +42,7 @@ _TRIES_WINDOW_S = 14 * 24 * HOUR_S
 _REPEATED = 2
 _MANY = 4
 _SOON_DAYS = 30
+_ANSWERS_KEPT = 1024
 
 # What a failed payment of each class says about the customer leaving, unwillingly for the most part: the harder it is
 # to collect without the customer's help, the more points.
@@ -55,32 +59,27 @@ _POINTS_BY_DECLINE = {
 }
 
 
+class ChurnFacts(NamedTuple):
+    """What the rules look at. Few values each, so that answers to the same facts are made once."""
+
+    decline_class: int
+    tries: str
+    expires_soon: bool
+    guest: bool
+
+
 def _by_decline(decline_class: "DeclineClass", points: int) -> PointRule:
     name = DeclineClass.Name(decline_class).removeprefix("DECLINE_CLASS_").lower()
-    return PointRule(f"decline.{name}", points, f"payment failed, decline class {name}")
-
-
-def _tries(case: Case) -> str:
-    tries = case.tries_within(_TRIES_WINDOW_S) if case.failed else 0
-    if tries < _REPEATED:
-        return "none"
-    return "many" if tries >= _MANY else "repeated"
+    description = f"payment failed, decline class {name}"
+    return PointRule("decline_class", decline_class, f"decline.{name}", points, description)
 
 
 RULES = (
-    Question(
-        lambda case: case.decline_class if case.failed else None,
-        {each: _by_decline(each, points) for each, points in _POINTS_BY_DECLINE.items()},
-    ),
-    Question(
-        _tries,
-        {
-            "many": PointRule("tries.many", 25, "fourth or later try in 14 days"),
-            "repeated": PointRule("tries.repeated", 10, "second or third try in 14 days"),
-        },
-    ),
-    holds(lambda case: expired(case, _SOON_DAYS), "card.expires_soon", 15, "card expires within 30 days"),
-    holds(lambda case: not case.payment.customer_id, "customer.guest", 10, "no known customer"),
+    *(_by_decline(decline_class, points) for decline_class, points in _POINTS_BY_DECLINE.items()),
+    PointRule("tries", "many", "tries.many", 25, "fourth or later try in 14 days"),
+    PointRule("tries", "repeated", "tries.repeated", 10, "second or third try in 14 days"),
+    PointRule("expires_soon", True, "card.expires_soon", 15, "card expires within 30 days"),
+    PointRule("guest", True, "customer.guest", 10, "no known customer"),
 )
 
 
@@ -89,22 +88,39 @@ class ChurnRules:
 
     def __init__(self) -> None:
         self._table = PointTable(RULES, base=_BASE)
-        self._blank = PredictResponse(provenance=rules_provenance(NAME, VERSION))
+        self._provenance = rules_provenance(NAME, VERSION)
+        self._answer_to = lru_cache(maxsize=_ANSWERS_KEPT)(self._make)
 
     def predict(self, cases: Sequence[Case], horizons_days: Sequence[int], at: Timestamp) -> list[PredictResponse]:
         """One prediction for each payment's customer."""
-        return [self._predict(case, days, at) for case, days in zip(cases, horizons_days, strict=True)]
+        answers = []
+        for case, horizon_days in zip(cases, horizons_days, strict=True):
+            answer = PredictResponse()
+            answer.CopyFrom(self._answer_to(_facts(case)))
+            answer.horizon_days = horizon_days
+            answer.provenance.predicted_at.CopyFrom(at)
+            answers.append(answer)
+        return answers
 
-    def _predict(self, case: Case, horizon_days: int, at: Timestamp) -> PredictResponse:
-        answer = PredictResponse()
-        answer.CopyFrom(self._blank)
-        score, reasons = self._table.judge(case)
-        answer.churn_probability = score
-        answer.risk = _risk(score)
-        answer.horizon_days = horizon_days
-        answer.reasons.extend(reasons)
-        answer.provenance.predicted_at.CopyFrom(at)
-        return answer
+    def _make(self, facts: ChurnFacts) -> PredictResponse:
+        score, reasons = self._table.judge(facts)
+        return PredictResponse(churn_probability=score, risk=_risk(score), reasons=reasons, provenance=self._provenance)
+
+
+def _facts(case: Case) -> ChurnFacts:
+    return ChurnFacts(
+        decline_class=case.decline_class if case.failed else DECLINE_CLASS_UNSPECIFIED,
+        tries=_tries(case) if case.failed else "none",
+        expires_soon=expired(case, _SOON_DAYS),
+        guest=not case.payment.customer_id,
+    )
+
+
+def _tries(case: Case) -> str:
+    tries = case.tries_within(_TRIES_WINDOW_S)
+    if tries < _REPEATED:
+        return "none"
+    return "many" if tries >= _MANY else "repeated"
 
 
 def _risk(score: float) -> "ChurnRisk":
