@@ -22,8 +22,8 @@ from services.simulator.summary import addresses_text, balance_text, decisions_t
 _COUNT = 360
 _PER_SECOND = 40.0
 _RATES = Rates(duplicates=0.05, reordered=0.08, bad_signatures=0.04, malformed=0.08, odd=0.05)
-# Of the first 200 the one whose events show the most kinds of declines, life cycles and faults.
-_SEED = 90
+# Of the first 300 the one whose events show the most kinds of declines, life cycles and faults.
+_SEED = 78
 # Workflows that retry through an outage take this long at the most.
 _WAIT_SECONDS = 120.0
 _MOST_DIFFERENCES = 10

@@ -29,7 +29,7 @@ _GIVES_UP = 0.4
 _REFUNDED = 0.14
 _PARTIALLY = 0.4
 _REFUND_FAILS = 0.12
-_DISPUTED = 0.06
+_DISPUTED = 0.1
 _DEBIT_RETURNED = 0.15
 
 _REFUND_REASONS = ("requested_by_customer", "requested_by_customer", "duplicate", "fraudulent", None)
