@@ -1,6 +1,7 @@
 """Starts a workflow for each message, no faster than workflows end; commits only what is started."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -10,6 +11,7 @@ from services.orchestrator.handler import WorkflowStart, start_for_refused
 from services.orchestrator.offsets import Offsets
 from services.orchestrator.planner import Planned, Planner
 from services.orchestrator.ports import (
+    Partition,
     Source,
     StartOutcome,
     StartRefusedError,
@@ -69,6 +71,7 @@ class Bridge:
         self._offsets = Offsets()
         self._starting: set[asyncio.Task[None]] = set()
         self._unplanned: list[Record] = []
+        self._waiting: deque[Planned] = deque()
         self._defect: BaseException | None = None
         self._committed_at = self._checked_at = clock.monotonic()
 
@@ -106,10 +109,12 @@ class Bridge:
     async def _step(self) -> None:
         await self._make_room()
         planned = await asyncio.to_thread(self._read, max(1, self._backlog.room()))
-        self._offsets.forget(self._source.take_revoked())
+        self._forget(self._source.take_revoked())
         self._guard(planned)
-        for plan in planned:
-            self._begin(plan)
+        self._waiting += planned
+        # What was read while the hold came on waits with the rest.
+        while self._waiting and not self._on_hold():
+            self._begin(self._waiting.popleft())
         now = self._clock.monotonic()
         if now - self._committed_at >= _COMMIT_SECONDS:
             await self._commit()
@@ -130,6 +135,13 @@ class Bridge:
         planned = [self._planner.plan(record) for record in self._unplanned]
         self._unplanned = []
         return planned
+
+    def _forget(self, revoked: Sequence[Partition]) -> None:
+        """Another member goes on with these partitions from what was committed."""
+        if revoked:
+            self._offsets.forget(revoked)
+            own = [plan for plan in self._waiting if (plan.position.topic, plan.position.partition) not in revoked]
+            self._waiting = deque(own)
 
     def _guard(self, planned: Sequence[Planned]) -> None:
         poison = [plan.is_poison for plan in planned]

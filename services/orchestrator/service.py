@@ -96,8 +96,11 @@ class Orchestrator:
 
     def missing(self) -> str | None:
         """What keeps it from its work; None when ready. Asked from the probes' thread."""
-        told = [self._troubles.told(), self._database.trouble]
-        return "; ".join(words for words in told if words) or None
+        if self._database.trouble is None:
+            self._troubles.clear("storage")
+        else:
+            self._troubles.note("storage", self._database.trouble)
+        return self._troubles.told()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until stopping, then stop in order; raises what made a part fail."""

@@ -21,4 +21,4 @@ class Troubles:
 
     def told(self) -> str | None:
         """All of it in one line; None when there is none."""
-        return "; ".join(words for _, words in sorted(self._words.copy().items())) or None
+        return "; ".join(f"{neighbour}: {words}" for neighbour, words in sorted(self._words.copy().items())) or None

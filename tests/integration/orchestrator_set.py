@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,6 @@ from typing import Any
 import httpx
 import psycopg
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from google.protobuf.message import Message
 from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
@@ -28,6 +28,12 @@ from tests.fakes.schema_ids import FixedSchemaIds
 
 _START_SECONDS = 40.0
 _STOP_SECONDS = 40.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @dataclass
@@ -181,6 +187,12 @@ class OrchestratorSet:
         """Rows in a table of the schema."""
         return int((await self.query(f"SELECT count(*) FROM tidegate.{table}"))[0][0])  # noqa: S608 - a test's own
 
+    async def until_more(self, table: str, rows: int, timeout_seconds: float = 30.0) -> None:
+        """Return once a table has more than so many rows."""
+        async with asyncio.timeout(timeout_seconds):
+            while await self.count(table) <= rows:  # noqa: ASYNC110 - a table has no event to wait for
+                await asyncio.sleep(0.02)
+
     async def until(self, table: str, rows: int, timeout_seconds: float = 30.0) -> None:
         """Return once a table has that many rows."""
         deadline = time.monotonic() + timeout_seconds
@@ -194,7 +206,7 @@ class OrchestratorSet:
         tails = "\n".join(process.tail() for process in self.processes)
         raise AssertionError(f"{table} has {found} rows, not {rows}\n{tails}")
 
-    async def published(self, messages: int, timeout_seconds: float = 30.0) -> list[Message | Any]:
+    async def published(self, messages: int, timeout_seconds: float = 30.0) -> list[Any]:
         """All committed messages on the decisions topic, once there are at least so many; see that no more come."""
         deadline = time.monotonic() + timeout_seconds
         found: list[Any] = []

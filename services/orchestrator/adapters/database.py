@@ -65,11 +65,10 @@ class Database:
         self.trouble = None
 
     async def watch(self, interval_seconds: float) -> None:
-        """While there is trouble, find out when it ends; runs until cancelled."""
+        """Find out when trouble begins, also while nothing is asked, and when it ends; runs until cancelled."""
         while True:
-            if self.trouble is not None:
-                with suppress(DatabaseUnavailableError):
-                    await self._ping()
+            with suppress(DatabaseUnavailableError):
+                await self._ping()
             await asyncio.sleep(interval_seconds)
 
     async def _ping(self) -> None:

@@ -15,6 +15,8 @@ from services.runtime.telemetry import logger
 log = logger(__name__)
 
 _CHECK_SECONDS = 2.0
+# After a kill the group waits this long before the partitions go to another member; librdkafka's default is 45 s.
+_SESSION = {"session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000}
 
 
 class KafkaSource:
@@ -25,7 +27,7 @@ class KafkaSource:
         self._revoked: list[Partition] = []
         self._holding = False
         self._consumer = BatchConsumer(
-            {**config, "logger": logging.getLogger("librdkafka")},
+            {**_SESSION, **config, "logger": logging.getLogger("librdkafka")},
             group=group,
             topics=topics,
             on_revoked=self._note_revoked,

@@ -129,7 +129,7 @@ async def test_while_temporal_is_away_starts_are_tried_again_and_nothing_is_comm
     async with setup.running():
         await setup.settle()
         assert setup.source.committed == {}
-        assert setup.troubles.told() == "Temporal answers UNAVAILABLE"
+        assert setup.troubles.told() == "temporal: Temporal answers UNAVAILABLE"
         await asyncio.sleep(0.4)
         await setup.settle()
     assert setup.source.committed == {(EVENTS, 0): 1}
@@ -165,6 +165,24 @@ async def test_while_storage_is_away_nothing_is_started() -> None:
     async with setup.running():
         await setup.settle()
         assert (setup.starter.started, setup.source.holding) == ({}, True)
+        setup.held = False
+        await setup.settle()
+    assert list(setup.starter.started) == ["stripe:evt_0"]
+
+
+async def test_what_was_read_while_storage_went_away_waits_and_is_not_committed() -> None:
+    setup = Setup([event_record(0)])
+    read = setup.source.read
+
+    def read_as_storage_goes(max_records: int, timeout_seconds: float) -> Sequence[Record]:
+        records = read(max_records, timeout_seconds)
+        setup.held = setup.held or bool(records)
+        return records
+
+    setup.source.read = read_as_storage_goes  # type: ignore[method-assign]
+    async with setup.running():
+        await setup.settle()
+        assert (setup.starter.started, setup.source.committed) == ({}, {})
         setup.held = False
         await setup.settle()
     assert list(setup.starter.started) == ["stripe:evt_0"]

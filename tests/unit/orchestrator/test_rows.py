@@ -98,4 +98,3 @@ def test_a_quarantine_row_tells_rules_and_origin() -> None:
 def test_a_time_that_no_calendar_has_is_an_error_and_not_a_wrong_row() -> None:
     with pytest.raises(ValueError, match=r"."):
         event_row(succeeded(provider_created_at=Timestamp(seconds=10**12)))
-
