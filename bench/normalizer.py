@@ -40,10 +40,10 @@ from services.simulator.signature import Signing, signature_header
 from tests.fakes.schema_ids import FixedSchemaIds
 
 _TOPIC = "webhooks.stripe.charge"
-_MESSAGES = 2_000
+_MESSAGES = 1_000
 _PUBLISHED = 50_000
 _BATCH = 500
-_ROUNDS = 7
+_ROUNDS = 21
 _PREFIX_BYTES = 6
 _SECRET = "whsec_bench"  # noqa: S105 - made up
 _NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -63,17 +63,17 @@ def _loop() -> Result:
         raise AssertionError("the two loops do not publish the same: the comparison would mean nothing")
 
     def speed(process: Callable[[], object]) -> float:
-        start = time.perf_counter()
+        start = time.process_time()  # CPU time: what other processes do to the machine is not counted
         process()
-        return _MESSAGES / (time.perf_counter() - start)
+        return _MESSAGES / (time.process_time() - start)
 
     ours_speed, baseline_speed, ratio = interleaved(
         lambda: speed(lambda: pipeline.process(records, now)),
         lambda: speed(lambda: by_hand.process(records, now)),
         _ROUNDS,
     )
-    what = "charges normalised per second, against a loop written by hand"
-    return Result("normalizer_loop", what, "messages/s", ours_speed, baseline_speed, ratio, 0.8, "higher", {})
+    what = "charges normalised per second of CPU, against a loop written by hand"
+    return Result("normalizer_loop", what, "messages/CPU s", ours_speed, baseline_speed, ratio, 0.8, "higher", {})
 
 
 def _readable(outgoing: Outgoing) -> tuple[object, ...]:
