@@ -11,6 +11,7 @@ from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.producer import Outgoing
 
 _CALL_SECONDS = 10.0
+_GRACE_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 _QUEUE_PAUSE_SECONDS = 0.1
@@ -59,11 +60,28 @@ class TransactionalProducer:
             self._call(self._producer.begin_transaction)
             for message in outgoing:
                 self._produce(message)
-            self._call(lambda: self._producer.send_offsets_to_transaction(list(offsets), group_metadata, _CALL_SECONDS))
+            self._call(lambda: self._send_offsets(list(offsets), group_metadata))
             self._call(lambda: self._producer.commit_transaction(_CALL_SECONDS))
         except _AbortRequired as required:
             self._abort()
             raise BatchAbortedError(str(required)) from required
+
+    def _send_offsets(self, offsets: list[TopicPartition], group_metadata: object) -> None:
+        """Send offsets, and give the producer up when librdkafka does not come back.
+
+        It ignores its own timeout here: when the broker dies in this call it waits for ever, even once the broker is
+        back (librdkafka issues 5456 and 5511; seen with 2.14 after every kill of a single broker). The abandoned thread
+        keeps the producer alive, since destroying it would wait as well. Its transaction never commits: the next
+        producer of the same transactional id fences it, else the broker's transaction timeout ends it.
+        """
+
+        def send() -> None:
+            self._producer.send_offsets_to_transaction(offsets, group_metadata, _CALL_SECONDS)
+
+        try:
+            bounded(send, _CALL_SECONDS + _GRACE_SECONDS)
+        except TimeoutError as error:
+            raise StreamLostError(f"the producer {self._id} is lost: librdkafka hangs sending offsets") from error
 
     def _produce(self, message: Outgoing) -> None:
         while True:
@@ -101,6 +119,25 @@ class TransactionalProducer:
             return _AbortRequired(reason.name())
         hint = _FENCED_HINT if "FENCED" in reason.name() else ""
         return StreamLostError(f"the producer {self._id} is lost: {reason.name()}{hint}")
+
+
+def bounded(operation: Callable[[], None], seconds: float) -> None:
+    """Do it on a thread of its own, and raise TimeoutError when it takes longer; then the thread is left behind."""
+    raised: list[Exception] = []
+
+    def run() -> None:
+        try:
+            operation()
+        except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="bounded-call", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError
+    if raised:
+        raise raised[0]
 
 
 class _AbortRequired(Exception):  # noqa: N818 - a demand, not an error
