@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from services.gateway.body import Receive
 from services.gateway.drift import DriftCount
 from services.gateway.webhook import Inbox, Scope, Send, StripeWebhook
+from services.runtime.api_pages import serve_docs
 
 STRIPE_PATH: Final = "/webhooks/stripe"
 
@@ -62,6 +63,7 @@ class Gateway(FastAPI):
             title="Tidegate gateway",
             description="Receives payment providers' webhooks. 202 means stored for good.",
             redirect_slashes=False,
+            docs_url=None,
             redoc_url=None,
             telemetry={"auto_configure": False, "tracing": False, "metrics": False},
         )
@@ -99,6 +101,7 @@ async def _stripe() -> Stored:
 def build(webhook: StripeWebhook, inbox: Inbox, drift: DriftCount) -> Gateway:
     """The application around a webhook endpoint."""
     app = Gateway(webhook)
+    serve_docs(app)
 
     @app.get("/healthz", summary="Whether the process answers")
     async def healthz() -> Response:

@@ -17,6 +17,7 @@ from services.inference.adapters import json_codec, openapi
 from services.inference.adapters.desk import Desk
 from services.inference.adapters.json_codec import MalformedJsonError
 from services.runtime import contract, probes
+from services.runtime.api_pages import serve_docs
 from services.runtime.clock import Clock
 from services.runtime.errors import BrokenRule, ContractViolationError
 from services.runtime.grpc_server import bind_ids, error_frames
@@ -84,7 +85,8 @@ def questions(desk: Desk) -> tuple[Question, ...]:
 
 def build_app(desk: Desk, clock: Clock, ready: probes.Check, version: str) -> FastAPI:
     """The JSON application."""
-    app = _DocumentedApp(title="Tidegate inference", version=version, redoc_url=None)
+    app = _DocumentedApp(title="Tidegate inference", version=version, docs_url=None, redoc_url=None)
+    serve_docs(app)
     app.asked = questions(desk)
     for question in app.asked:
         app.add_api_route(
