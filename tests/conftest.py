@@ -7,6 +7,7 @@ temporary home, on free ports, with the downloads of the shared cache.
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,23 @@ from tests.engines import (
 )
 
 _HOME_FOLDER = "engines"
+_PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a temporary folder of its own.
+
+    pytest's default, one folder for all runs of a user, is closed to other users whenever any run starts; under root,
+    PostgreSQL is another user, and would lose its data directory in the middle of a run.
+    """
+    if not hasattr(config, "workerinput") and config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="tidegate-test-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember whether all passed."""
+    session.config.stash[_PASSED] = exitstatus == pytest.ExitCode.OK
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +71,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     home = factory.getbasetemp() / _HOME_FOLDER
     if (home / "state.json").exists():
         stack_command(home, "down", timeout=STOP_SECONDS)
-        shutil.rmtree(home / "data", ignore_errors=True)  # pytest keeps the folders of three runs; logs are enough
+    if Path(config.option.basetemp).name.startswith("tidegate-test-"):
+        passed = config.stash.get(_PASSED, False)
+        # Logs tell why a test failed; the engines' data do not.
+        shutil.rmtree(factory.getbasetemp() if passed else home / "data", ignore_errors=True)
 
 
 def _run_folder(factory: pytest.TempPathFactory) -> Path:
