@@ -20,7 +20,7 @@ from services.runtime.lifecycle import run_until_signalled, start_telemetry
 from services.runtime.producer import AcknowledgedProducer
 from services.runtime.registry import RegistrySchemaIds
 from services.runtime.settings import KafkaSettings, RegistrySettings, read_settings
-from services.runtime.telemetry import logger
+from services.runtime.telemetry import is_tracing, logger, tracer
 
 # What the topics take: proto/topics, max_message_bytes. A body is at most 1 MiB and its decoded part is no longer.
 _MAX_MESSAGE_BYTES = 4_194_304
@@ -50,7 +50,9 @@ async def serve(
     endpoint = settings.stripe_endpoint()
     if endpoint is None:
         _log.warning("endpoint.disabled", provider="stripe", setting="TIDEGATE_STRIPE_WEBHOOK_SECRET")
-    webhook = StripeWebhook(endpoint, inbox, limits=_limits(settings), drift=drift, clock=clock, ids=SystemIds())
+    spans = tracer("gateway") if is_tracing() else None
+    limits = _limits(settings)
+    webhook = StripeWebhook(endpoint, inbox, limits=limits, drift=drift, clock=clock, ids=SystemIds(), spans=spans)
     server = _Server(_uvicorn_config(build(webhook, inbox, drift), settings))
     _warm_up()
     watching = asyncio.create_task(inbox.watch())
@@ -69,7 +71,7 @@ async def serve(
 
 async def _stop(server: "_Server", serving: "asyncio.Task[None]", drain_seconds: float) -> None:
     """Accept no connection more, let the open ones end with an answer, then wait for the requests that are left."""
-    for listening in server.servers:
+    for listening in getattr(server, "servers", ()):  # none yet when it is told to stop while it starts
         listening.close()
     await asyncio.wait([serving], timeout=drain_seconds)
     server.should_exit = True

@@ -4,12 +4,13 @@ FastAPI's own handling of a request costs more than all that is done here, so th
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from traceback import extract_tb
 from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, Tracer
 
 from services.gateway.body import BodyFault, Receive, is_refused_unread, read_body
 from services.gateway.drift import DriftCount
@@ -22,11 +23,9 @@ from services.runtime.metrics import counter, gauge, histogram
 from services.runtime.telemetry import (
     EventName,
     incoming_trace,
-    is_tracing,
     logger,
     outgoing_trace,
     relayed_trace,
-    tracer,
 )
 
 Headers = list[tuple[bytes, bytes]]
@@ -40,6 +39,8 @@ Outcome = Literal["accepted", "other", "dead", "unverified", "too_large", "unava
 _PROVIDER: Final = "stripe"
 _JSON: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
+_TRACE_HEADERS: Final = (("traceparent", b"traceparent"), ("tracestate", b"tracestate"))
+_NO_SPAN: Final = nullcontext()
 
 _log = logger("gateway.webhook")
 
@@ -95,8 +96,12 @@ class StripeWebhook:
         drift: DriftCount,
         clock: Clock,
         ids: Ids,
+        spans: Tracer | None = None,
     ) -> None:
-        """Without an endpoint every request is answered 404: an endpoint without a secret must not be open."""
+        """Without an endpoint every request is answered 404: an endpoint without a secret must not be open.
+
+        Without `spans` none is made, and the trace context is sent on as it came.
+        """
         self._endpoint = endpoint
         self._inbox = inbox
         self._limits = limits
@@ -104,7 +109,7 @@ class StripeWebhook:
         self._clock = clock
         self._ids = ids
         self._throttle = Throttle(clock)
-        self._tracer = tracer("gateway") if is_tracing() else None
+        self._tracer = spans
         self._logs_accepted = logging.getLogger().isEnabledFor(logging.DEBUG)
         self._retry_after = ((b"retry-after", str(limits.retry_after_seconds).encode()),)
         self._outcomes = {o: counter("tidegate_webhooks_total").labels(_PROVIDER, o) for o in get_args(Outcome)}
@@ -145,9 +150,13 @@ class StripeWebhook:
         receipt_id = self._ids.new()
         arrival = Arrival(body, headers.get(b"stripe-signature"), receipt_id, self._clock.now())
         try:
-            return await self._take(arrival, self._endpoint, headers)
+            with self._span(headers, receipt_id):
+                decided = handle(arrival, self._endpoint)
+                if isinstance(decided, Refuse):
+                    return self._unverified(arrival, decided)
+                return await self._store(arrival, decided, self._trace(headers, receipt_id))
         except Exception as error:  # noqa: BLE001 - a defect of ours: the provider shall try again after its repair
-            self._warn("webhook.failed", receipt_id=receipt_id, error=type(error).__name__, at=_origin(error))
+            _log.error("webhook.failed", receipt_id=receipt_id, error=type(error).__name__, at=_origin(error))
             return self._unavailable("the webhook could not be processed")
 
     def _without_body(self, fault: BodyFault) -> Answer | None:
@@ -163,31 +172,16 @@ class StripeWebhook:
         self._warn("webhook.too_large", limit_bytes=self._limits.max_body_bytes)
         return _TOO_LARGE
 
-    async def _take(self, arrival: Arrival, endpoint: StripeEndpoint, headers: Mapping[bytes, bytes]) -> Answer:
-        incoming = {
-            name: value.decode("latin-1")
-            for name in ("traceparent", "tracestate")
-            if (value := headers.get(name.encode())) is not None
-        }
-        if self._tracer is None:
-            return await self._decide(arrival, endpoint, lambda: relayed_trace(incoming, arrival.receipt_id))
-        attributes = {"tidegate.receipt_id": arrival.receipt_id}
-        with (
-            incoming_trace(incoming),
-            self._tracer.start_as_current_span("POST /webhooks/stripe", kind=SpanKind.SERVER, attributes=attributes),
-        ):
-            return await self._decide(arrival, endpoint, outgoing_trace)
+    def _unverified(self, arrival: Arrival, refused: Refuse) -> Answer:
+        size = len(arrival.body)
+        self._warn("webhook.unverified", receipt_id=arrival.receipt_id, reason=refused.reason, body_bytes=size)
+        return _with_receipt(401, arrival.receipt_id, "unverified", error="the signature does not verify")
 
-    async def _decide(
-        self, arrival: Arrival, endpoint: StripeEndpoint, trace: Callable[[], Mapping[str, str]]
-    ) -> Answer:
-        decided = handle(arrival, endpoint)
-        if isinstance(decided, Refuse):
-            self._warn(
-                "webhook.unverified", receipt_id=arrival.receipt_id, reason=decided.reason, body_bytes=len(arrival.body)
-            )
-            return _with_receipt(401, arrival.receipt_id, "unverified", error="the signature does not verify")
-        return await self._store(arrival, decided, trace())
+    def _span(self, headers: Mapping[bytes, bytes], receipt_id: str) -> AbstractContextManager[object]:
+        return _NO_SPAN if self._tracer is None else _server_span(self._tracer, _incoming(headers), receipt_id)
+
+    def _trace(self, headers: Mapping[bytes, bytes], receipt_id: str) -> Mapping[str, str]:
+        return relayed_trace(_incoming(headers), receipt_id) if self._tracer is None else outgoing_trace()
 
     async def _store(self, arrival: Arrival, decided: Publish, trace: Mapping[str, str]) -> Answer:
         size = len(arrival.body)
@@ -244,6 +238,21 @@ class StripeWebhook:
         untold = self._throttle.admit(event)
         if untold is not None:
             _log.warning(event, **values, **({"untold_before": untold} if untold else {}))
+
+
+@contextmanager
+def _server_span(tracing: Tracer, incoming: Mapping[str, str], receipt_id: str) -> Iterator[None]:
+    attributes = {"tidegate.receipt_id": receipt_id}
+    with (
+        incoming_trace(incoming),
+        tracing.start_as_current_span("POST /webhooks/stripe", kind=SpanKind.SERVER, attributes=attributes),
+    ):
+        yield
+
+
+def _incoming(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The trace context alone: whatever else a stranger sends along, such as baggage, ends here."""
+    return {name: headers[key].decode("latin-1") for name, key in _TRACE_HEADERS if key in headers}
 
 
 def _with_receipt(status: int, receipt_id: str, outcome: Outcome, error: str = "") -> Answer:

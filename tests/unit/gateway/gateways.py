@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import orjson
+from opentelemetry.trace import Tracer
 from prometheus_client import REGISTRY
 
 from services.gateway.adapters.kafka import KafkaInbox
@@ -59,7 +60,11 @@ class Rig:
 
 @asynccontextmanager
 async def gateway(
-    endpoint: StripeEndpoint | None = ENDPOINT, limits: Limits = LIMITS, *, is_ready: bool = True
+    endpoint: StripeEndpoint | None = ENDPOINT,
+    limits: Limits = LIMITS,
+    *,
+    is_ready: bool = True,
+    spans: Tracer | None = None,
 ) -> AsyncIterator[Rig]:
     """A gateway that has looked at its neighbours once, unless told otherwise."""
     clock = FrozenClock(NOW)
@@ -68,7 +73,8 @@ async def gateway(
     if is_ready:
         await inbox.check()
     drift = DriftCount("stripe", 2_000)
-    webhook = StripeWebhook(endpoint, inbox, limits=limits, drift=drift, clock=clock, ids=SequentialIds())
+    ids = SequentialIds()
+    webhook = StripeWebhook(endpoint, inbox, limits=limits, drift=drift, clock=clock, ids=ids, spans=spans)
     app = build(webhook, inbox, drift)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

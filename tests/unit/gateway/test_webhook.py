@@ -1,6 +1,7 @@
 """Every request gets the true answer, and 202 means stored."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
 from services.gateway import webhook as module
@@ -79,6 +83,31 @@ async def test_a_broken_incoming_trace_is_replaced_by_one_of_our_own(rig: Rig, b
     sent = rig.broker.published[0].headers
     assert sent["traceparent"].startswith(f"00-{1:032x}-")
     assert "tracestate" not in sent
+
+
+async def test_with_tracing_on_a_span_of_ours_lies_between_the_provider_and_the_next_hop() -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    async with gateway(spans=provider.get_tracer("test")) as rig:
+        await rig.post(BODY, traceparent=TRACEPARENT, baggage="user=jane")
+        sent = rig.broker.published[0].headers
+    [span] = spans.get_finished_spans()
+    context = span.get_span_context()
+    assert context is not None
+    assert span.parent is not None
+    assert f"{span.parent.span_id:016x}" in TRACEPARENT
+    assert sent["traceparent"] == f"00-0af7651916cd43dd8448eb211c80319c-{context.span_id:016x}-01"
+    assert span.attributes == {"tidegate.receipt_id": f"{1:032x}"}
+    assert "baggage" not in sent
+
+
+async def test_accepted_webhooks_are_logged_for_whoever_looks_for_a_fault(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with gateway() as rig:
+            with capture_logs() as logs:
+                await rig.post(BODY)
+    assert [(line["event"], line["event_id"]) for line in logs] == [("webhook.accepted", "stripe:evt_3PqrstUVwxyz")]
 
 
 async def test_nothing_is_answered_before_the_broker_has_the_webhook(rig: Rig) -> None:
@@ -255,7 +284,7 @@ async def test_a_defect_of_ours_is_answered_503_and_told_without_content(
         response = await rig.post(BODY)
     assert (response.status_code, response.headers["retry-after"]) == (503, "15")
     assert counted(before) == {"unavailable": 1}
-    assert logs[0]["event"] == "webhook.failed"
+    assert (logs[0]["event"], logs[0]["log_level"]) == ("webhook.failed", "error")
     assert logs[0]["at"].startswith("test_webhook.py:")
     assert "4242" not in str(logs)
 
