@@ -1,8 +1,13 @@
 """The orchestrator's process: `python -m services.orchestrator`."""
 
 import asyncio
+import logging
+import os
 import sys
 from collections.abc import Callable
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 from services.orchestrator.service import Orchestrator, Settings, Topics
 from services.orchestrator.settings import (
@@ -60,5 +65,18 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
     return 0
 
 
+def leave(code: int) -> None:
+    """End without tearing the interpreter down: the Temporal SDK's threads can abort it then (exit code 134), after all
+    work is done and everything is closed, and a supervisor would take that for a crash.
+    """
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.shutdown()  # sends the last spans
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -13,6 +13,7 @@ class Backlog:
         self._limit = limit
         self._clock = clock
         self._entered: dict[str, float] = {}
+        self._last_left = clock.monotonic()
         self._room = asyncio.Event()
         self._empty = asyncio.Event()
         self._update()
@@ -31,13 +32,18 @@ class Backlog:
 
     def leave(self, workflow_id: str) -> None:
         """A workflow has ended, or was found to have ended."""
-        self._entered.pop(workflow_id, None)
+        if self._entered.pop(workflow_id, None) is not None:
+            self._last_left = self._clock.monotonic()
         self._update()
 
     def since(self, seconds: float) -> list[str]:
         """Workflows that entered at least so long ago."""
         before = self._clock.monotonic() - seconds
         return [workflow_id for workflow_id, entered in self._entered.items() if entered <= before]
+
+    def stuck_for(self) -> float:
+        """Seconds since a workflow has left, while there is no room; 0 while there is."""
+        return 0.0 if self.room() else self._clock.monotonic() - self._last_left
 
     async def wait_for_room(self, timeout_seconds: float) -> bool:
         """Whether there is room, by the timeout."""

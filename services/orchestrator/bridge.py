@@ -38,6 +38,7 @@ _REGISTRY_SECONDS: Final = 1.0
 _BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # A workflow that began here ends here within a second; one older than this may have gone on in another process.
 _STRAY_SECONDS: Final = 30.0
+_STUCK_SECONDS: Final = 60.0
 
 
 class FloodError(Exception):
@@ -123,10 +124,16 @@ class Bridge:
 
     async def _make_room(self) -> None:
         """Wait for room; while there is none for long, read nothing but stay in the group."""
-        if self._on_hold() or not await self._backlog.wait_for_room(_ROOM_SECONDS):
-            self._source.hold()
-        else:
+        has_room = await self._backlog.wait_for_room(_ROOM_SECONDS)
+        if has_room and not self._on_hold():
             self._source.go_on()
+        else:
+            self._source.hold()
+        if self._backlog.stuck_for() > _STUCK_SECONDS:
+            words = f"all {len(self._backlog)} places are taken and none has become free for {_STUCK_SECONDS:g} s"
+            self._troubles.note("workflows", f"{words}; see their pending steps in Temporal's UI")
+        else:
+            self._troubles.clear("workflows")
 
     def _read(self, most: int) -> Sequence[Planned]:
         """Runs on a thread: reading blocks, and so does a decoder that meets a schema for the first time."""

@@ -1,5 +1,6 @@
 """Models that answer as they are told: in memory, and behind a real gRPC server."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -106,6 +107,7 @@ class InferenceServer(AssessmentServiceServicer):
 
     def __init__(self) -> None:
         self.status: grpc.StatusCode | None = None
+        self.delay_seconds = 0.0
         self.broken: Assessment | None = None
         self.metadata: list[dict[str, str]] = []
         self.calls: list[AssessRequest] = []
@@ -114,6 +116,7 @@ class InferenceServer(AssessmentServiceServicer):
         """Answer each item's questions, or what it was told to."""
         self.calls.append(request)
         self.metadata.append(dict(context.invocation_metadata()))
+        await asyncio.sleep(self.delay_seconds)
         if self.status is not None:
             await context.abort(self.status, "as told")
         if self.broken is not None:

@@ -2,9 +2,9 @@
 
 import sys
 
-from services.orchestrator.__main__ import run
+from services.orchestrator.__main__ import leave, run
 from services.orchestrator.service import Topics
 from tests.fakes.schema_ids import FixedSchemaIds
 
 if __name__ == "__main__":
-    sys.exit(run(Topics(*sys.argv[1:]), FixedSchemaIds))
+    leave(run(Topics(*sys.argv[1:]), FixedSchemaIds))

@@ -159,6 +159,19 @@ async def test_while_full_for_long_the_source_is_held_but_still_called() -> None
     assert "stripe:evt_1" in setup.starter.started
 
 
+async def test_a_backlog_that_does_not_move_is_told() -> None:
+    setup = Setup([event_record(0)], in_flight=1)
+    async with setup.running():
+        await setup.settle()
+        assert setup.troubles.told() is None
+        setup.clock.advance(timedelta(seconds=61))
+        await asyncio.sleep(1.3)
+        assert "all 1 places are taken" in str(setup.troubles.told())
+        setup.backlog.leave("stripe:evt_0")
+        await setup.settle()
+        assert setup.troubles.told() is None
+
+
 async def test_while_storage_is_away_nothing_is_started() -> None:
     setup = Setup([event_record(0)])
     setup.held = True

@@ -226,7 +226,7 @@ COMMENT ON COLUMN tidegate.merchant_limits.max_amount_cents IS 'In the minor uni
 
 CREATE TABLE tidegate.decision_outbox (
     sequence   bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_id   text        NOT NULL,
+    event_id   text        NOT NULL UNIQUE,
     payment_id text        NOT NULL,
     decision   bytea       NOT NULL,
     headers    jsonb       NOT NULL,
