@@ -24,6 +24,7 @@ from tests.engines import (
 )
 
 _HOME_FOLDER = "engines"
+_RUN_FOLDER = "tidegate-test-"
 _PASSED = pytest.StashKey[bool]()
 
 
@@ -35,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     PostgreSQL is another user, and would lose its data directory in the middle of a run.
     """
     if not hasattr(config, "workerinput") and config.option.basetemp is None:
-        config.option.basetemp = tempfile.mkdtemp(prefix="tidegate-test-")
+        config.option.basetemp = tempfile.mkdtemp(prefix=_RUN_FOLDER)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -65,16 +66,15 @@ def platform(engines: Engines) -> Platform:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the engines at the end of the run, in the process that outlives all workers."""
-    factory = getattr(config, "_tmp_path_factory", None)
-    if hasattr(config, "workerinput") or factory is None or getattr(factory, "_basetemp", None) is None:
+    if hasattr(config, "workerinput") or not config.option.basetemp:
         return
-    home = factory.getbasetemp() / _HOME_FOLDER
+    folder = Path(config.option.basetemp)
+    home = folder / _HOME_FOLDER
     if (home / "state.json").exists():
         stack_command(home, "down", timeout=STOP_SECONDS)
-    if Path(config.option.basetemp).name.startswith("tidegate-test-"):
-        passed = config.stash.get(_PASSED, False)
+    if folder.name.startswith(_RUN_FOLDER):
         # Logs tell why a test failed; the engines' data do not.
-        shutil.rmtree(factory.getbasetemp() if passed else home / "data", ignore_errors=True)
+        shutil.rmtree(folder if config.stash.get(_PASSED, False) else home / "data", ignore_errors=True)
 
 
 def _run_folder(factory: pytest.TempPathFactory) -> Path:

@@ -81,6 +81,24 @@ def start(home: Path) -> None:
     done = stack_command(home, "up", "--engines-only", timeout=_START_SECONDS)
     if done.returncode:
         pytest.fail(f"the engines did not start:\n{done.stdout}", pytrace=False)
+    _register_schemas(home)
+
+
+def _register_schemas(home: Path) -> None:
+    """Every service asks for its topics' schemas when it starts."""
+    done = subprocess.run(
+        [sys.executable, "-m", "codegen.register"],
+        cwd=REPOSITORY_ROOT,
+        env={**os.environ, **engine_addresses(_context(home), READER)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=STOP_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"the schemas could not be registered:\n{done.stdout}", pytrace=False)
 
 
 def _stop_when_gone(pid: int, home: Path) -> None:
