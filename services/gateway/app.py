@@ -55,7 +55,7 @@ class Gateway(FastAPI):
     """FastAPI that hands webhooks straight to their endpoint.
 
     The endpoint is a route like the others, so that it is documented; taking it before the middleware and the router
-    saves 20 microseconds of CPU, a quarter of the whole request (measured on 2 cores, see docs/performance.md).
+    saves 20 microseconds of CPU a request (an empty raw endpoint: 30 against 50).
     """
 
     def __init__(self, webhook: StripeWebhook) -> None:
