@@ -1,6 +1,7 @@
 """Runs inference: gRPC and JSON in one process, until told to stop."""
 
 import asyncio
+import gc
 import sys
 from importlib.metadata import version
 
@@ -49,6 +50,7 @@ class Process:
         except OSError:
             await self._http.stop()
             raise
+        gc.freeze()  # what start made stays: the collector need not look through it in the middle of a call
         self._unready = None
         for question in QUESTIONS:
             _log.warning("model.fallback", question=question, cause="no_model", tables=self._tables.version)
