@@ -254,12 +254,12 @@ async def test_only_one_outbox_has_the_lead(setup: Setup) -> None:
 async def test_a_relay_killed_again_and_again_publishes_each_decision_once(setup: Setup) -> None:
     """Kill -9 of a process at moments that sweep over its loop of reading, publishing, committing and deleting."""
     wanted: list[str] = []
-    for round_number in range(10):
+    for round_number in range(6):
         batch = names(60, f"r{round_number}-")
         wanted += batch
         await setup.store(batch)
         process = await asyncio.to_thread(_relay_process, setup)
-        await asyncio.sleep(0.04 * round_number)
+        await asyncio.sleep(0.06 * round_number)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     async with running(setup.relay()):
