@@ -122,32 +122,50 @@ class Gateway:
 Start = Callable[..., Gateway]
 
 
+def launch(engines: Engines, broker: Broker, log: Path, **changed: str) -> Gateway:
+    """A gateway process with settings changed by name."""
+    environment = {
+        **os.environ,
+        "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS": broker.servers,
+        "TIDEGATE_SCHEMA_REGISTRY_URL": engines.schema_registry_url,
+        "TIDEGATE_STRIPE_WEBHOOK_SECRET": SECRET,
+        "TIDEGATE_GATEWAY_PORT": "0",
+        **changed,
+    }
+    with log.open("wb") as output:
+        argv = [sys.executable, "-m", "services.gateway"]
+        process = subprocess.Popen(argv, cwd=REPOSITORY_ROOT, env=environment, stdout=output, stderr=output)
+    return Gateway(process, log)
+
+
 @pytest.fixture
 def start(engines: Engines, broker: Broker, tmp_path: Path) -> Iterator[Start]:
-    """Starts gateways with settings changed by name; whatever still runs afterwards is killed."""
+    """Starts gateways that a test may mistreat; whatever still runs afterwards is killed."""
     running: list[Gateway] = []
 
     def begin(**changed: str) -> Gateway:
-        environment = {
-            **os.environ,
-            "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS": broker.servers,
-            "TIDEGATE_SCHEMA_REGISTRY_URL": engines.schema_registry_url,
-            "TIDEGATE_STRIPE_WEBHOOK_SECRET": SECRET,
-            "TIDEGATE_GATEWAY_PORT": "0",
-            **changed,
-        }
-        log = tmp_path / f"gateway-{len(running)}.log"
-        with log.open("wb") as output:
-            argv = [sys.executable, "-m", "services.gateway"]
-            process = subprocess.Popen(argv, cwd=REPOSITORY_ROOT, env=environment, stdout=output, stderr=output)
-        gateway = Gateway(process, log)
-        running.append(gateway)
-        return gateway
+        running.append(launch(engines, broker, tmp_path / f"gateway-{len(running)}.log", **changed))
+        return running[-1]
 
     yield begin
     for gateway in running:
         if gateway.process.poll() is None:
             gateway.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def shared(engines: Engines, broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway for tests that only talk to it."""
+    gateway = launch(engines, broker, tmp_path_factory.mktemp("shared") / "gateway.log")
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def gateway(shared: Gateway) -> Gateway:
+    """The shared gateway, ready whatever the test before did to its broker."""
+    shared.await_ready()
+    return shared
 
 
 def stored(broker: Broker, topics: Sequence[str] = tuple(TOPICS)) -> list[Outgoing]:
@@ -197,10 +215,8 @@ def frozen(broker: Broker) -> Iterator[None]:
 
 
 async def test_what_is_acknowledged_can_be_read_with_the_registered_contract(
-    start: Start, broker: Broker, engines: Engines
+    gateway: Gateway, broker: Broker, engines: Engines
 ) -> None:
-    gateway = start()
-    gateway.await_ready()
     connection = await Connection.open(gateway.port)
     body = event(1, amount=1234)
     answer = await connection.post(body)
@@ -217,9 +233,7 @@ async def test_what_is_acknowledged_can_be_read_with_the_registered_contract(
 
 
 @pytest.mark.skipif(not ENVELOPES.exists(), reason=f"no captured webhooks at {ENVELOPES}")
-async def test_every_captured_webhook_is_stored_once_with_its_exact_body(start: Start, broker: Broker) -> None:
-    gateway = start()
-    gateway.await_ready()
+async def test_every_captured_webhook_is_stored_once_with_its_exact_body(gateway: Gateway, broker: Broker) -> None:
     connection = await Connection.open(gateway.port)
     bodies = {}
     for path in sorted(ENVELOPES.glob("*.json")):
@@ -329,16 +343,14 @@ async def test_what_was_acknowledged_outlives_the_gateways_kill(start: Start, br
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_that_is_too_long_gets_its_answer(start: Start, chunked: bool) -> None:  # noqa: FBT001
-    gateway = start()
+async def test_a_body_that_is_too_long_gets_its_answer(gateway: Gateway, chunked: bool) -> None:  # noqa: FBT001
     connection = await Connection.open(gateway.port)
     answer = await connection.post(b"x" * 4_000_000, chunked=chunked)
     assert (answer.status, answer.closes) == (413, True)
     await connection.close()
 
 
-def test_a_client_library_sees_the_answer_to_a_body_that_is_too_long(start: Start) -> None:
-    gateway = start()
+def test_a_client_library_sees_the_answer_to_a_body_that_is_too_long(gateway: Gateway) -> None:
     answer = httpx.post(f"{gateway.url}/webhooks/stripe", content=b"x" * 4_000_000, trust_env=False)
     assert answer.status_code == 413
 
@@ -364,8 +376,7 @@ def test_the_outcomes_shown_add_up_to_what_was_posted(start: Start) -> None:
     }
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(start: Start, engines: Engines) -> None:
-    taken = start()
+def test_a_port_that_is_taken_is_told_in_one_line(gateway: Gateway, engines: Engines) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "services.gateway"],
         cwd=REPOSITORY_ROOT,
@@ -373,7 +384,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(start: Start, engines: Engines
             **os.environ,
             "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS": engines.kafka_bootstrap_servers,
             "TIDEGATE_SCHEMA_REGISTRY_URL": engines.schema_registry_url,
-            "TIDEGATE_GATEWAY_PORT": str(taken.port),
+            "TIDEGATE_GATEWAY_PORT": str(gateway.port),
         },
         capture_output=True,
         text=True,
@@ -381,7 +392,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(start: Start, engines: Engines
         check=False,
     )
     assert done.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{taken.port}" in done.stderr
+    assert f"cannot listen on 127.0.0.1:{gateway.port}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -398,7 +409,7 @@ class TestAcknowledgedProducer(PublisherSuite):
     @pytest_asyncio.fixture
     async def publisher(self, broker: Broker) -> AcknowledgedProducer:
         config = {"bootstrap.servers": broker.servers}
-        return AcknowledgedProducer(config, delivery_timeout_ms=10_000, max_message_bytes=4_194_304)
+        return AcknowledgedProducer(config, delivery_timeout_ms=4_000, max_message_bytes=4_194_304)
 
     @pytest.fixture
     def read_all(self, broker: Broker, topic: str) -> ReadAll:
