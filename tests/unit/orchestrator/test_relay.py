@@ -25,14 +25,14 @@ class Setup:
         self.failing: set[str] = set()
         self.troubles = Troubles()
 
-    def relay(self, outbox: FakeOutbox | None = None, batch_rows: int = 3) -> Relay:
+    def relay(self, outbox: FakeOutbox | None = None, batch_rows: int = 3, trouble_seconds: float = 0) -> Relay:
         return Relay(
             outbox or FakeOutbox(self.database),
             lambda: FakeDecisionLog(self.topic, self.failing),
             self.troubles,
             CLOCK,
             batch_rows=batch_rows,
-            trouble_seconds=0,
+            trouble_seconds=trouble_seconds,
         )
 
 
@@ -144,7 +144,7 @@ async def test_trouble_is_told_while_it_lasts() -> None:
         seen.append(setup.troubles.told())
         return seen[-1] is None and any(seen)
 
-    await run_until(setup.relay(outbox), told)
+    await run_until(setup.relay(outbox, trouble_seconds=0.1), told)
     assert "as told, in lead" in str(seen)
 
 
