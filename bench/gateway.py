@@ -29,7 +29,7 @@ from services.simulator.signature import Signing, signature_header
 
 _PATH = "/webhooks/stripe"
 _REQUESTS = 3_000
-_CONNECTIONS = 16
+_CONNECTIONS = 64
 _ROUNDS = 5
 _START_SECONDS = 30
 
@@ -45,6 +45,7 @@ async def empty() -> dict[str, str]:
 def run() -> list[Result]:
     """Measure CPU time per request of both servers in turn."""
     with started() as platform, _empty_server() as (baseline_url, baseline_process):
+        platform.stop("normalizer-1", "normalizer-2", "orchestrator", "inference")
         url = platform.environment["TIDEGATE_GATEWAY_URL"]
         gateway = platform.process("gateway")
         requests = contracted_requests(platform, url, _REQUESTS)
