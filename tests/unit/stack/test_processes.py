@@ -69,6 +69,10 @@ def test_killing_takes_the_whole_session(run: Starter) -> None:
     while not (children := psutil.Process(record.pid).children()):
         time.sleep(0.01)
     kill(record)
+    # Orphans are reaped by init, a moment later.
+    deadline = time.monotonic() + 10
+    while any(identity(child.pid) is not None for child in children) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert all(identity(child.pid) is None for child in children)
 
 
