@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 
 from stack.engines import kafka, temporal
@@ -11,6 +12,7 @@ from stack.home import STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.program import Context
 
+STRIPE_SECRET_SETTING = "TIDEGATE_STRIPE_WEBHOOK_SECRET"
 DEFAULT_MERCHANT = "merchant_default"
 
 
@@ -39,9 +41,9 @@ def inference_addresses(context: Context) -> dict[str, str]:
 
 
 def provider_secrets(context: Context) -> dict[str, str]:
-    """The webhook secrets that were generated for this machine."""
+    """The webhook secrets of this stack: what the caller's environment names, else those generated for the machine."""
     return {
-        "TIDEGATE_STRIPE_WEBHOOK_SECRET": context.secrets[STRIPE_WEBHOOK_SECRET],
+        STRIPE_SECRET_SETTING: os.environ.get(STRIPE_SECRET_SETTING) or context.secrets[STRIPE_WEBHOOK_SECRET],
         "TIDEGATE_STRIPE_DEFAULT_MERCHANT_ID": DEFAULT_MERCHANT,
     }
 

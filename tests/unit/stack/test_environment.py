@@ -73,3 +73,13 @@ def test_a_senseless_number_of_normalizers_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setenv("TIDEGATE_STACK_NORMALIZERS", text)
     with pytest.raises(StackError, match="TIDEGATE_STACK_NORMALIZERS"):
         configured_normalizers()
+
+
+def test_a_secret_from_the_callers_environment_is_the_one_that_holds(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_STRIPE_WEBHOOK_SECRET", "whsec_of_stripe")
+    assert launched(context, "gateway")["TIDEGATE_STRIPE_WEBHOOK_SECRET"] == "whsec_of_stripe"
+    assert public_environment(context, {"gateway"})["TIDEGATE_STRIPE_WEBHOOK_SECRET"] == "whsec_of_stripe"
+    monkeypatch.delenv("TIDEGATE_STRIPE_WEBHOOK_SECRET")
+    assert launched(context, "gateway")["TIDEGATE_STRIPE_WEBHOOK_SECRET"].startswith("secret-of-")
