@@ -12,7 +12,7 @@ from stack.home import STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.program import Context
 
-STRIPE_SECRET_SETTING = "TIDEGATE_STRIPE_WEBHOOK_SECRET"
+STRIPE_SECRET_SETTING = "TIDEGATE_STRIPE_WEBHOOK_SECRET"  # noqa: S105 - a name
 DEFAULT_MERCHANT = "merchant_default"
 
 
