@@ -12,7 +12,6 @@ from services.normalizer.adapters.kafka import BatchBounds, KafkaStream
 from services.normalizer.adapters.transactions import TransactionalProducer
 from services.normalizer.currencies import load_currencies
 from services.normalizer.declines import load_decline_classes
-from services.normalizer.flood import FloodLimit
 from services.normalizer.handler import Normalizer
 from services.normalizer.loop import Loop, Readiness
 from services.normalizer.mappings.stripe import DECLINE_CODES, MAPPINGS
@@ -25,6 +24,7 @@ from services.normalizer.settings import NormalizerSettings
 from services.normalizer.sources import TOPICS, Topics
 from services.runtime.clock import SystemClock, SystemIds
 from services.runtime.errors import NeighbourUnavailableError
+from services.runtime.flood import FloodLimit
 from services.runtime.lifecycle import start_telemetry
 from services.runtime.probes import ProbeServer
 from services.runtime.registry import RegistrySchemaIds

@@ -7,13 +7,13 @@ from typing import Final
 
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
-from services.normalizer.flood import FloodLimit
 from services.normalizer.pipeline import Pipeline, Result
 from services.normalizer.ports import BatchAbortedError, Stream, StreamLostError
 from services.runtime import metrics
 from services.runtime.clock import Clock, timestamp
 from services.runtime.consumer import Record
 from services.runtime.errors import NeighbourUnavailableError
+from services.runtime.flood import FloodLimit
 from services.runtime.telemetry import logger
 
 STAGE: Final = "normalizer"

@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import REGISTRY
 from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
 
-from services.normalizer.flood import FloodLimit
 from services.normalizer.loop import FloodStoppedError, Loop, Readiness
 from services.normalizer.pipeline import Pipeline
 from services.normalizer.ports import StreamLostError
@@ -16,6 +15,7 @@ from services.normalizer.sources import TOPICS
 from services.runtime.clock import FrozenClock
 from services.runtime.consumer import Record
 from services.runtime.errors import NeighbourUnavailableError, Position
+from services.runtime.flood import FloodLimit
 from services.runtime.producer import Outgoing
 from services.runtime.serde import TopicSerde
 from tests.fakes.schema_ids import FixedSchemaIds

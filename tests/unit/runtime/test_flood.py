@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.normalizer.flood import FloodLimit
 from services.normalizer.settings import NormalizerSettings
+from services.runtime.flood import FloodLimit
 
 
 def committed(limit: FloodLimit, failed: list[bool]) -> bool:
