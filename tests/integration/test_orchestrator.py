@@ -207,9 +207,10 @@ async def test_while_postgresql_is_away_nothing_new_is_started_and_nothing_is_lo
         await proxy.cut()
         await until(process.readiness, "storage:")
         stage.set.publish_events(stage.events(20, "during"))
-        await asyncio.sleep(9)  # longer than the local attempts of those in flight
+        await asyncio.sleep(10)  # longer than the local attempts of those in flight
         await proxy.open()
-        await process.ready()
+        async with asyncio.timeout(10):  # however long it was away
+            await process.ready()
         await stage.assert_each_once(40)
         degraded = await stage.set.query("SELECT event_id FROM tidegate.decisions WHERE degraded")
         assert all("before" in event_id for (event_id,) in degraded)

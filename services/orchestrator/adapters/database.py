@@ -10,7 +10,10 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 _CONNECT_SECONDS = 3
-_WAIT_SECONDS = 3.0
+_WAIT_SECONDS = 2.0
+# The pool doubles its pauses between attempts, without an upper bound: after an outage of minutes it would look again
+# minutes later. So it gives up at once, and each call, `watch`'s among them, makes it try anew.
+_RECONNECT_SECONDS = 1.0
 # A statement here takes milliseconds; one that takes this long waits for a lock or a dead disk.
 _STATEMENT_MS = 8_000
 
@@ -37,7 +40,7 @@ class Database:
             min_size=1,
             max_size=most_connections,
             timeout=_WAIT_SECONDS,
-            reconnect_timeout=float("inf"),
+            reconnect_timeout=_RECONNECT_SECONDS,
             open=False,
         )
 
