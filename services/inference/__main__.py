@@ -33,7 +33,7 @@ class Process:
         desk = Desk(rules_handler(self._tables), clock)
         tls = _tls(settings)
         self._unready: str | None = "starting"
-        self._grpc = GrpcServer(grpc_adapter.SERVICES, clock, tls, trusting=True)
+        self._grpc = GrpcServer(grpc_adapter.SERVICES, clock, tls)
         grpc_adapter.add_services(self._grpc.server, desk)
         app = build_app(desk, clock, lambda: self._unready, version("tidegate-contracts"))
         self._http = HttpServer(

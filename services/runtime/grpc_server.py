@@ -1,7 +1,6 @@
 """Serves gRPC: contracts checked both ways, metrics, trace and receipt continued, health, reflection, orderly stop."""
 
 import asyncio
-import math
 import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,7 +36,6 @@ _CONTINUED = frozenset((_TRACEPARENT, "tracestate", headers.RECEIPT_ID, headers.
 _LOGGED = {headers.RECEIPT_ID: "receipt_id", headers.EVENT_ID: "event_id"}
 _ID = re.compile(r"[A-Za-z0-9_:.\-]{1,220}")
 _FRAMES_TOLD = 6
-_TRUSTED_AFTER = 500
 # At most a second, less when nobody calls.
 _TURN_AWAY_ROUNDS = 10
 _TURN_AWAY_SECONDS = 0.1
@@ -66,15 +64,10 @@ class RpcGate(grpc.aio.ServerInterceptor):
 
     Off-contract requests are refused with INVALID_ARGUMENT and google.rpc.BadRequest; off-contract answers and errors
     become INTERNAL and a log line, without a word of their content. Streams and the server's own services pass.
-
-    With `trusting`, a method whose first 500 answers were all good has its further ones checked right after they are
-    sent, which takes a tenth off a call's time. A broken one is then logged as an error and ends the trust for good:
-    from there on each is checked before it leaves again.
     """
 
-    def __init__(self, clock: Clock, door: Door, *, own_services: frozenset[str], trusting: bool = False) -> None:
+    def __init__(self, clock: Clock, door: Door, *, own_services: frozenset[str]) -> None:
         self._clock = clock
-        self._trusting = trusting
         self._door = door
         self._own_services = own_services
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any] | None] = {}
@@ -93,9 +86,7 @@ class RpcGate(grpc.aio.ServerInterceptor):
             return handler  # not kept: names of unknown methods are the caller's, and without end
         wrapped = grpc.unary_unary_rpc_method_handler(
             # A coroutine function: grpc.aio would run anything else on a thread.
-            CheckedCall(
-                method, cast("Behaviour", handler.unary_unary), self._clock, self._door, trusting=self._trusting
-            ).answer,
+            CheckedCall(method, cast("Behaviour", handler.unary_unary), self._clock, self._door).answer,
             request_deserializer=_tolerant(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
@@ -106,10 +97,8 @@ class RpcGate(grpc.aio.ServerInterceptor):
 class CheckedCall:
     """One method's behaviour with everything that belongs around it."""
 
-    def __init__(self, method: str, behaviour: Behaviour, clock: Clock, door: Door, *, trusting: bool = False) -> None:
+    def __init__(self, method: str, behaviour: Behaviour, clock: Clock, door: Door) -> None:
         self._method = method.lstrip("/")
-        # Answers still to be checked before they leave, until the method is trusted; infinitely many where it never is.
-        self._unproven: float = _TRUSTED_AFTER if trusting else math.inf
         self._door = door
         self._behaviour = behaviour
         self._now = clock.monotonic
@@ -137,11 +126,7 @@ class CheckedCall:
                 answer = await self._traced(request, context, metadata)
             else:
                 answer = await self._behaviour(request, context)
-            if self._unproven:
-                contract.check(answer)
-                self._unproven -= 1
-            else:
-                asyncio.get_running_loop().call_soon(self._check_sent, answer)
+            contract.check(answer)
             code = "OK"
         except asyncio.CancelledError:
             # The client went away or its deadline passed: nobody reads an answer, and the work has stopped.
@@ -150,7 +135,6 @@ class CheckedCall:
         except grpc.aio.AbortError:
             raise
         except ContractViolationError as error:
-            self._unproven = math.inf
             _log.error("rpc.failed", method=self._method, error="off-contract answer", rules=_told(error.broken))
             await context.abort(grpc.StatusCode.INTERNAL, "the answer broke its own contract and was withheld")
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
@@ -171,11 +155,6 @@ class CheckedCall:
             grpc.StatusCode.INVALID_ARGUMENT, status.message, ((STATUS_DETAILS, status.SerializeToString()),)
         )
 
-    def _check_sent(self, answer: Message) -> None:
-        if broken := contract.broken_rules(answer):
-            self._unproven = math.inf
-            _log.error("rpc.failed", method=self._method, error="off-contract answer, sent", rules=_told(broken))
-
     def _observe(self, code: Code, seconds: float) -> None:
         duration = self._durations.get(code)
         if duration is None:
@@ -187,15 +166,13 @@ class CheckedCall:
 class GrpcServer:
     """One server with its services, their health and reflection. Start it inside the loop that it is to run on."""
 
-    def __init__(
-        self, services: Sequence[str], clock: Clock, tls: TlsFiles | None = None, *, trusting: bool = False
-    ) -> None:
+    def __init__(self, services: Sequence[str], clock: Clock, tls: TlsFiles | None = None) -> None:
         self._services = tuple(services)
         self._tls = tls
         self._health = HealthServicer()
         self._door = Door()
         self.server = grpc.aio.server(
-            interceptors=[RpcGate(clock, self._door, own_services=frozenset(services), trusting=trusting)],
+            interceptors=[RpcGate(clock, self._door, own_services=frozenset(services))],
             # Two processes on one port would each get half of the calls; without this the second fails to start.
             options=[("grpc.so_reuseport", 0)],
         )

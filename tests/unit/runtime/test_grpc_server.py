@@ -136,49 +136,6 @@ async def test_an_off_contract_answer_is_withheld_and_told(caplog: pytest.LogCap
     assert calls("INTERNAL") == before + 1
 
 
-async def _asked_again(called: CheckedCall) -> Context:
-    """One more call of the same method, and the loop's turn after it."""
-    context = Context()
-    try:
-        await called.answer(VALID, context)  # type: ignore[arg-type]  # a context in memory
-    except grpc.aio.AbortError:
-        assert context.aborted is not None
-    await asyncio.sleep(0)
-    return context
-
-
-def trusting_call(answers: Callable[[], Message]) -> CheckedCall:
-    clock = FrozenClock(datetime(2026, 11, 1, tzinfo=UTC))
-    return CheckedCall(METHOD, Asked(answers=answers), clock, Door(), trusting=True)
-
-
-async def test_trust_is_earned_before_an_answer_leaves_unchecked() -> None:
-    called = trusting_call(Violation)
-    assert [(await _asked_again(called)).aborted is None for _ in range(3)] == [False] * 3
-
-
-async def test_trust_ends_with_the_first_broken_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    good = [VALID] * 500
-    called = trusting_call(lambda: good.pop() if good else Violation())
-    for _ in range(500):
-        assert (await _asked_again(called)).aborted is None
-    assert (await _asked_again(called)).aborted is None
-    assert "off-contract answer, sent" in capsys.readouterr().out
-    for _ in range(2):
-        withheld = await _asked_again(called)
-        assert withheld.aborted is not None
-        assert withheld.aborted[0] is grpc.StatusCode.INTERNAL
-
-
-async def test_without_trust_no_answer_ever_leaves_unchecked() -> None:
-    good = [VALID] * 1000
-    clock = FrozenClock(datetime(2026, 11, 1, tzinfo=UTC))
-    called = CheckedCall(METHOD, Asked(answers=lambda: good.pop() if good else Violation()), clock, Door())
-    for _ in range(1000):
-        await _asked_again(called)
-    assert (await _asked_again(called)).aborted is not None
-
-
 async def test_an_error_becomes_internal_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
     context = await call(Asked(answers=failing(ValueError("cannot read cus_secret"))), VALID)
     assert context.aborted is not None
