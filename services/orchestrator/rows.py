@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.decisions.v1.payment_decision_pb2 import DecisionAction, PaymentDecision
 from tidegate.inference.v1.churn_service_pb2 import ChurnRisk
 from tidegate.inference.v1.fraud_service_pb2 import FraudDecision
@@ -164,18 +165,34 @@ def quarantine_row(failure: ValidationFailure) -> Row:
     }
 
 
-def _document(message: Message) -> Any:
-    """A message as JSON for people: field names as in the contract, texts that PostgreSQL takes."""
-    return _cleaned(MessageToDict(message, preserving_proto_field_name=True))
+def _document(message: Message) -> Row:
+    """A message as JSON for people: fields that are set, named as in the contract, enums by their full name.
+
+    Compiled once for each type of message. The library's MessageToDict takes twice as long and tells 64-bit numbers as
+    text.
+    """
+    tell = _document_readers(message.DESCRIPTOR)
+    return {field.name: tell[field.number](value) for field, value in message.ListFields()}
 
 
-def _cleaned(value: Any) -> Any:
-    match value:
-        case str():
-            return text(value)
-        case dict():
-            return {text(key): _cleaned(item) for key, item in value.items()}
-        case list():
-            return [_cleaned(item) for item in value]
-        case _:
-            return value
+@cache
+def _document_readers(descriptor: Descriptor) -> Mapping[int, Read]:
+    return {field.number: _document_reader(field) for field in descriptor.fields}
+
+
+def _document_reader(field: FieldDescriptor) -> Read:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return lambda pairs: {text(str(key)): text(str(value)) for key, value in pairs.items()}
+    read = _value_reader(field)
+    return (lambda values: [read(value) for value in values]) if field.is_repeated else read
+
+
+def _value_reader(field: FieldDescriptor) -> Read:
+    if field.message_type is Timestamp.DESCRIPTOR:
+        return Timestamp.ToJsonString
+    if field.message_type is not None:
+        return _document
+    if field.enum_type is not None:
+        names = {value.number: value.name for value in field.enum_type.values}
+        return names.__getitem__
+    return text if field.type == FieldDescriptor.TYPE_STRING else lambda value: value

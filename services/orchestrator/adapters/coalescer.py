@@ -30,13 +30,19 @@ class Coalescer(Generic[Q, A]):
         self._drainer: asyncio.Task[None] | None = None
 
     async def submit(self, items: Sequence[Q]) -> Sequence[A]:
-        """The answers to these items, in their order."""
-        waiting: _Waiting[Q, A] = _Waiting(items, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        """The answers to these items, in their order. More than fit in one batch go in several."""
+        portions = [self._enqueue(items[start : start + self._most]) for start in range(0, len(items), self._most)]
         if self._drainer is None or self._drainer.done():
             # A context of its own: a batch belongs to no single caller's trace or log lines.
             self._drainer = asyncio.create_task(self._drain(), context=Context())
-        return await waiting.answers
+        if len(portions) == 1:
+            return await portions[0]
+        return [answer for answers in await asyncio.gather(*portions) for answer in answers]
+
+    def _enqueue(self, items: Sequence[Q]) -> asyncio.Future[Sequence[A]]:
+        waiting: _Waiting[Q, A] = _Waiting(items, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        return waiting.answers
 
     async def _drain(self) -> None:
         while self._queue:

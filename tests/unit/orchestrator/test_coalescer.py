@@ -51,11 +51,12 @@ async def test_callers_that_come_while_a_call_runs_share_the_next_one() -> None:
     assert doubling.batches == [[1], [2, 3]]
 
 
-async def test_a_batch_stays_below_its_bound_unless_one_caller_alone_exceeds_it() -> None:
+async def test_a_batch_stays_within_its_bound_and_a_caller_with_more_gets_all_its_answers() -> None:
     doubling = Doubling()
     coalescer = Coalescer(doubling.run, most_items=2)
-    await asyncio.gather(*(coalescer.submit([number]) for number in range(3)), coalescer.submit([7, 8, 9]))
-    assert doubling.batches == [[0, 1], [2], [7, 8, 9]]
+    answers = await asyncio.gather(*(coalescer.submit([number]) for number in range(3)), coalescer.submit([7, 8, 9]))
+    assert doubling.batches == [[0, 1], [2], [7, 8], [9]]
+    assert list(answers[3]) == [14, 16, 18]
 
 
 async def test_a_failure_reaches_every_caller_of_the_batch_and_no_later_one() -> None:
