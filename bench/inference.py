@@ -36,8 +36,9 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_INSUFFI
 from bench.measure import Result, interleaved, percentile
 
 _ECHO = "/bench.Echo/Echo"
-_CALLS = 800
-_ROUNDS = 9
+_CALLS = 250
+_ROUNDS = 25
+_WARM_UP_ROUNDS = 4
 _START_SECONDS = 30
 
 
@@ -68,12 +69,14 @@ async def _with_loop(echo_address: str, address: str, seen: list[float]) -> tupl
                 times.append((time.perf_counter() - start) * 1e3)
             return times
 
+        for _ in range(_WARM_UP_ROUNDS):
+            await round_of(lambda: assess(request))
+            await round_of(lambda: echo(payload))
         pairs = []
-        for number in range(_ROUNDS + 1):
+        for _ in range(_ROUNDS):
             ours, baseline = await round_of(lambda: assess(request)), await round_of(lambda: echo(payload))
-            if number:  # the first round warms both up
-                seen.extend(ours)
-                pairs.append((percentile(ours, 50), percentile(baseline, 50)))
+            seen.extend(ours)
+            pairs.append((percentile(ours, 50), percentile(baseline, 50)))
     return (
         statistics.median(ours for ours, _ in pairs),
         statistics.median(baseline for _, baseline in pairs),
