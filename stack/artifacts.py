@@ -73,16 +73,22 @@ def unpack(coordinate: str) -> Path:
 
     The folder is named by the archive's checksum and appears only when it is complete.
     """
-    artifact = read_lock().find(Coordinate.parse(coordinate))
-    name = f"{artifact.coordinate.artifact}-{artifact.coordinate.version}-{artifact.sha256[:12]}"
-    target = cache_directory() / "unpacked" / name
+    target = unpacked_path(coordinate)
     if target.is_dir():
         return target
+    artifact = read_lock().find(Coordinate.parse(coordinate))
     require_free_space(cache_directory(), artifact.size_bytes * (1 + _UNPACKED_FACTOR))
     archive = fetch_all([artifact])[0]
     _unpack_into(archive, target)
     archive.unlink(missing_ok=True)
     return target
+
+
+def unpacked_path(coordinate: str) -> Path:
+    """Where the cache keeps the folder of a locked `tar.gz`, whether it is there or not."""
+    artifact = read_lock().find(Coordinate.parse(coordinate))
+    name = f"{artifact.coordinate.artifact}-{artifact.coordinate.version}-{artifact.sha256[:12]}"
+    return cache_directory() / "unpacked" / name
 
 
 def local_path(coordinate: Coordinate) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from stack.artifacts import unpack
+from stack.artifacts import unpack, unpacked_path
 from stack.java import java_command, keep_new_cache
 from stack.ports import LOOPBACK
 from stack.processes import Launch
@@ -27,11 +27,11 @@ def registry_url(context: Context) -> str:
 
 
 def _home() -> Path:
-    return unpack(_ARCHIVE)
+    return unpacked_path(_ARCHIVE)
 
 
 def _fetch() -> None:
-    _home()
+    unpack(_ARCHIVE)
 
 
 def _prepare(context: Context) -> None:

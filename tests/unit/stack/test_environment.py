@@ -13,7 +13,8 @@ WHOLE = [*ENGINES, *services(normalizers=2)]
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path / "empty-cache"))  # a launch is described, nothing is fetched
     ports = {port: 20000 + number for number, port in enumerate(port for one in WHOLE for port in one.ports)}
     secrets = {secret: f"secret-of-{secret}" for one in WHOLE for secret in one.secrets}
     return Context(Home(tmp_path), ports, secrets)
