@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from stack.deploy import deploy
 from stack.engines import ENGINES
 from stack.engines.postgresql import OWNER, READER, WRITER
-from stack.environment import engine_addresses, public_environment, render
+from stack.environment import engine_addresses, online_store_address, public_environment, render
 from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
 from stack.lifecycle import Stack
 from stack.logs import follow, followers_at_end, known_logs, recent
 from stack.processes import await_end
 from stack.program import Context, Program
-from stack.services import configured_normalizers, services
+from stack.services import NORMALIZERS, services
 from stack.status import collect
 from stack.status import render as render_status
 
@@ -93,7 +93,7 @@ def env(arguments: Namespace) -> int:
     context = _full_context(stack)
     if role := ROLES.get(arguments.name):
         _require_ports(context, ENGINES)
-        sys.stdout.write(render(engine_addresses(context, role)))
+        sys.stdout.write(render({**engine_addresses(context, role), **online_store_address(context)}))
         return 0
     (chosen,) = _chosen(stack, [arguments.name])
     _require_ports(context, [*ENGINES, chosen])
@@ -134,7 +134,7 @@ def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:
 
 
 def _whole_stack() -> Stack:
-    return Stack(Home.from_environment(), [*ENGINES, *services(configured_normalizers())], _say)
+    return Stack(Home.from_environment(), [*ENGINES, *services(NORMALIZERS.read())], _say)
 
 
 def _require_ports(context: Context, programs: Sequence[Program]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from stack.engines import kafka, temporal
 from stack.engines.apicurio import registry_url
 from stack.engines.postgresql import READER, database_url
+from stack.engines.valkey import redis_url
 from stack.home import STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.program import Context
@@ -25,6 +26,11 @@ def engine_addresses(context: Context, database_role: str) -> dict[str, str]:
         "TIDEGATE_TEMPORAL_NAMESPACE": temporal.NAMESPACE,
         "TIDEGATE_DATABASE_URL": database_url(context, database_role),
     }
+
+
+def online_store_address(context: Context) -> dict[str, str]:
+    """Where features are looked up and written; for those alone that do."""
+    return {"TIDEGATE_REDIS_URL": redis_url(context)}
 
 
 def gateway_address(context: Context) -> dict[str, str]:
@@ -54,7 +60,12 @@ def public_environment(context: Context, running: Collection[str]) -> dict[str, 
     The addresses of services that do not run are missing.
     """
     pages = {"TIDEGATE_TEMPORAL_UI_URL": temporal.ui_url(context)}
-    environment = {**engine_addresses(context, READER), **pages, **provider_secrets(context)}
+    environment = {
+        **engine_addresses(context, READER),
+        **online_store_address(context),
+        **pages,
+        **provider_secrets(context),
+    }
     if "gateway" in running:
         environment |= gateway_address(context)
     if "inference" in running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,15 +9,13 @@ import httpx
 
 from stack.engines.postgresql import READER, WRITER
 from stack.environment import engine_addresses, inference_addresses, provider_secrets
-from stack.errors import StackError
 from stack.home import REPOSITORY_ROOT, STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
+from stack.settings import WholeNumber
 
-NORMALIZERS_SETTING = "TIDEGATE_STACK_NORMALIZERS"
-_DEFAULT_NORMALIZERS = 2
-_MOST_NORMALIZERS = 32
+NORMALIZERS = WholeNumber("TIDEGATE_STACK_NORMALIZERS", default=2, least=1, most=32)
 _PROBE_SECONDS = 2.0
 
 Environment = Callable[[Context], Mapping[str, str]]
@@ -34,16 +31,6 @@ def services(normalizers: int) -> tuple[Program, ...]:
             "orchestrator", ("orchestrator-metrics",), "orchestrator-metrics", _orchestrator, needs=("inference",)
         ),
     )
-
-
-def configured_normalizers() -> int:
-    """`$TIDEGATE_STACK_NORMALIZERS`, two by default."""
-    text = os.environ.get(NORMALIZERS_SETTING, str(_DEFAULT_NORMALIZERS))
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_NORMALIZERS:
-        raise StackError(
-            f"{NORMALIZERS_SETTING}={text!r} is not a number from 1 to {_MOST_NORMALIZERS}", "Correct or unset it."
-        )
-    return int(text)
 
 
 def module_of(program: str) -> str:

@@ -81,6 +81,18 @@ APICURIO: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Every change is appended to a file that is synced each second; written to the system before it is answered, so that a
+# kill -9 loses nothing but what a slow disk held back (two seconds at most, then writes wait). Features are never
+# evicted: a full store refuses writes, loudly, where a silent gap would be served as "never seen".
+VALKEY: Mapping[str, str] = MappingProxyType(
+    {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": '""',
+        "maxmemory-policy": "noeviction",
+    }
+)
+
 # Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls
 # after warm-up, so it never pays for the optimising compiler; the broker does.
 JAVA_COMMON: Sequence[str] = (

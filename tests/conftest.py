@@ -20,6 +20,7 @@ from tests.engines import (
     running_engines,
     stack_command,
     start,
+    start_more,
     start_services,
 )
 
@@ -55,6 +56,14 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Engines:
         if not home.exists():
             start(home)
     return running_engines(home)
+
+
+@pytest.fixture(scope="session")
+def valkey(engines: Engines) -> str:
+    """`redis://…` of a running Valkey, for all tests of the run: use keys of your own."""
+    with only_one(engines.home.with_suffix(".lock")):
+        start_more(engines.home, "valkey")
+    return engines.redis_url()
 
 
 @pytest.fixture(scope="session")

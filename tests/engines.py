@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from stack.engines import ENGINES
 from stack.engines.postgresql import OWNER, READER, SUPERUSER, WRITER, database_url
+from stack.engines.valkey import redis_url
 from stack.environment import engine_addresses
 from stack.home import REPOSITORY_ROOT, Home
 from stack.processes import is_running
 from stack.program import Context
 
+BASE = ("kafka", "postgresql", "apicurio", "temporal")  # what `engines` starts; the others wait until a test asks
 STOP_SECONDS = 180
 _START_SECONDS = 600  # the first one downloads
 
@@ -36,6 +37,10 @@ class Engines:
         """`postgresql://…` of one of the roles owner, writer, reader, superuser."""
         roles = {"owner": OWNER, "writer": WRITER, "reader": READER, "superuser": SUPERUSER}
         return database_url(_context(self.home), roles[role], database)
+
+    def redis_url(self) -> str:
+        """`redis://…` of the online store; the fixture `valkey` starts it."""
+        return redis_url(_context(self.home))
 
     def environment(self, role: str = "writer", database: str = "tidegate") -> dict[str, str]:
         """Settings for a service started as a process of its own: the engines' addresses and nothing else."""
@@ -78,10 +83,15 @@ def stack_command(home: Path, *arguments: str, timeout: float, **extra: str) -> 
 def start(home: Path) -> None:
     """Start engines that stop with this run, in whatever way it ends; fails the test when they do not start."""
     _stop_when_gone(_controller_pid(), home)
-    done = stack_command(home, "up", "--engines-only", timeout=_START_SECONDS)
+    start_more(home, *BASE)
+    _register_schemas(home)
+
+
+def start_more(home: Path, *names: str) -> None:
+    """Start further engines of a home, where they do not run yet; name those that they need as well."""
+    done = stack_command(home, "up", "--engines-only", *names, timeout=_START_SECONDS)
     if done.returncode:
         pytest.fail(f"the engines did not start:\n{done.stdout}", pytrace=False)
-    _register_schemas(home)
 
 
 def _register_schemas(home: Path) -> None:
@@ -120,9 +130,9 @@ def _controller_pid() -> int:
 
 
 def running_engines(home: Path) -> Engines:
-    """The addresses of the engines of a home; fails the test when one does not run."""
+    """The addresses of the engines of a home; fails the test when one of those that every test may use does not run."""
     records = Home(home).read_state().processes
-    missing = [engine.name for engine in ENGINES if engine.name not in records or not is_running(records[engine.name])]
+    missing = [name for name in BASE if name not in records or not is_running(records[name])]
     if missing:
         pytest.fail(f"not running in {home}: {', '.join(missing)}; see {home / 'logs'}", pytrace=False)
     addresses = engine_addresses(_context(home), READER)

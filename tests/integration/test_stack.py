@@ -16,14 +16,17 @@ from pathlib import Path
 import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from redis import AuthenticationError, Redis
+from redis.exceptions import OutOfMemoryError
 
+import stack.engines
 from stack.home import Home, ProcessRecord
 from stack.processes import identity, is_running
 from tests.engines import running_engines, stack_command
 
 pytestmark = pytest.mark.timeout(600)
 
-ENGINES = ("kafka", "postgresql", "apicurio", "temporal")
+ENGINES = tuple(engine.name for engine in stack.engines.ENGINES)
 _UP_SECONDS = 300
 _DOWN_SECONDS = 120
 
@@ -173,6 +176,48 @@ def test_what_postgresql_committed_outlives_its_kill(running: Path) -> None:
     up(running)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT value FROM public.kept").fetchall() == [("committed",)]
+
+
+def online_store(home: Path) -> Redis:
+    return Redis.from_url(running_engines(home).redis_url(), decode_responses=True)
+
+
+def fill(store: Redis, mebibytes: int) -> None:
+    for number in range(mebibytes):
+        store.set(f"stack:filler:{number}", b"x" * (1 << 20))
+
+
+def test_what_valkey_answered_outlives_its_kill_and_a_stop(running: Path) -> None:
+    with online_store(running) as store:
+        store.hset("stack:kept", mapping={"feature": "1"})
+    kill(running, "valkey")
+    up(running)
+    with online_store(running) as store:
+        assert store.hgetall("stack:kept") == {"feature": "1"}
+        store.hset("stack:kept", mapping={"feature": "2"})
+    down(running)
+    up(running)
+    with online_store(running) as store:
+        assert store.hgetall("stack:kept") == {"feature": "2"}
+
+
+@pytest.mark.parametrize("password", ["wrong", ""])
+def test_valkey_refuses_whoever_does_not_know_the_password(running: Path, password: str) -> None:
+    port = Home(running).read_state().ports["valkey"]
+    with Redis(host="127.0.0.1", port=port, password=password) as store, pytest.raises(AuthenticationError):
+        store.get("stack:kept")
+
+
+def test_a_full_online_store_refuses_writes_and_drops_nothing(running: Path) -> None:
+    up(running, TIDEGATE_STACK_VALKEY_MEMORY_MIB="16")
+    with online_store(running) as store:
+        store.set("stack:first", "kept")
+        with pytest.raises(OutOfMemoryError):
+            fill(store, mebibytes=64)
+        assert store.get("stack:first") == "kept"
+    up(running)
+    with online_store(running) as store:
+        store.flushdb()
 
 
 def test_down_leaves_no_process_and_up_finds_the_data_at_the_same_addresses(running: Path) -> None:

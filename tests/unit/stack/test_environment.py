@@ -7,7 +7,7 @@ from stack.environment import public_environment, render
 from stack.errors import StackError
 from stack.home import Home
 from stack.program import Context
-from stack.services import configured_normalizers, services
+from stack.services import NORMALIZERS, services
 
 WHOLE = [*ENGINES, *services(normalizers=2)]
 
@@ -33,6 +33,7 @@ def test_the_file_holds_the_documented_names_and_no_empty_value(context: Context
         "TIDEGATE_INFERENCE_ADDRESS",
         "TIDEGATE_INFERENCE_URL",
         "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS",
+        "TIDEGATE_REDIS_URL",
         "TIDEGATE_SCHEMA_REGISTRY_URL",
         "TIDEGATE_STRIPE_DEFAULT_MERCHANT_ID",
         "TIDEGATE_STRIPE_WEBHOOK_SECRET",
@@ -59,6 +60,11 @@ def test_only_those_who_verify_or_send_webhooks_get_the_secret(context: Context)
     assert holders == {"gateway"}
 
 
+def test_the_online_store_is_entered_by_those_alone_that_use_it(context: Context) -> None:
+    assert "TIDEGATE_REDIS_URL" in public_environment(context, ())
+    assert {one.name for one in WHOLE if "TIDEGATE_REDIS_URL" in one.launch(context).environment} == set()
+
+
 def test_the_file_is_one_sorted_assignment_a_line() -> None:
     assert render({"B": "2", "A": "http://127.0.0.1:1/x"}) == "A=http://127.0.0.1:1/x\nB=2\n"
 
@@ -73,7 +79,7 @@ def test_each_normalizer_is_an_instance_with_a_port_of_its_own(context: Context)
 def test_a_senseless_number_of_normalizers_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TIDEGATE_STACK_NORMALIZERS", text)
     with pytest.raises(StackError, match="TIDEGATE_STACK_NORMALIZERS"):
-        configured_normalizers()
+        NORMALIZERS.read()
 
 
 def test_a_secret_from_the_callers_environment_is_the_one_that_holds(
