@@ -29,7 +29,7 @@ from tidegate.payments.v1 import unified_payment_event_pb2 as tidegate_dot_payme
 from tidegate.payments.v1 import validation_failure_pb2 as tidegate_dot_payments_dot_v1_dot_validation__failure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tidegate/review/v1/payment_event.proto\x12\x12tidegate.review.v1\x1a\x1b\x62uf/validate/validate.proto\x1a,tidegate/decisions/v1/payment_decision.proto\x1a.tidegate/inference/v1/assessment_service.proto\x1a\x30tidegate/payments/v1/unified_payment_event.proto\x1a-tidegate/payments/v1/validation_failure.proto\"\xa1\x01\n\x11PaymentEventInput\x12G\n\x05\x65vent\x18\x01 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\x12\x43\n\x06origin\x18\x02 \x01(\x0b\x32#.tidegate.payments.v1.MessageOriginB\x06\xbaH\x03\xc8\x01\x01R\x06origin\"\xc8\x01\n\x12PaymentEventResult\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12=\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32%.tidegate.decisions.v1.DecisionActionR\x06\x61\x63tion\x12\x1a\n\x08\x64\x65graded\x18\x03 \x01(\x08R\x08\x64\x65graded\x12<\n\x07outcome\x18\x04 \x01(\x0e\x32\".tidegate.review.v1.PersistOutcomeR\x07outcome\"e\n\x1aValidateBusinessRulesInput\x12G\n\x05\x65vent\x18\x01 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\"Z\n\x1bValidateBusinessRulesResult\x12;\n\trule_hits\x18\x01 \x03(\x0b\x32\x1e.tidegate.decisions.v1.RuleHitR\x08ruleHits\"W\n\x12\x41ssessPaymentInput\x12\x41\n\x04item\x18\x01 \x01(\x0b\x32%.tidegate.inference.v1.AssessmentItemB\x06\xbaH\x03\xc8\x01\x01R\x04item\"`\n\x13\x41ssessPaymentResult\x12I\n\nassessment\x18\x01 \x01(\x0b\x32!.tidegate.inference.v1.AssessmentB\x06\xbaH\x03\xc8\x01\x01R\nassessment\"\xab\x01\n\x14PersistDecisionInput\x12G\n\x05\x65vent\x18\x01 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\x12J\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32&.tidegate.decisions.v1.PaymentDecisionB\x06\xbaH\x03\xc8\x01\x01R\x08\x64\x65\x63ision\"U\n\x15PersistDecisionResult\x12<\n\x07outcome\x18\x01 \x01(\x0e\x32\".tidegate.review.v1.PersistOutcomeR\x07outcome*\x8d\x01\n\x0ePersistOutcome\x12\x1f\n\x1bPERSIST_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16PERSIST_OUTCOME_STORED\x10\x01\x12\x1d\n\x19PERSIST_OUTCOME_DUPLICATE\x10\x02\x12\x1f\n\x1bPERSIST_OUTCOME_QUARANTINED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tidegate/review/v1/payment_event.proto\x12\x12tidegate.review.v1\x1a\x1b\x62uf/validate/validate.proto\x1a,tidegate/decisions/v1/payment_decision.proto\x1a.tidegate/inference/v1/assessment_service.proto\x1a\x30tidegate/payments/v1/unified_payment_event.proto\x1a-tidegate/payments/v1/validation_failure.proto\"\xa1\x01\n\x11PaymentEventInput\x12G\n\x05\x65vent\x18\x01 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\x12\x43\n\x06origin\x18\x02 \x01(\x0b\x32#.tidegate.payments.v1.MessageOriginB\x06\xbaH\x03\xc8\x01\x01R\x06origin\"\xc8\x01\n\x12PaymentEventResult\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12=\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32%.tidegate.decisions.v1.DecisionActionR\x06\x61\x63tion\x12\x1a\n\x08\x64\x65graded\x18\x03 \x01(\x08R\x08\x64\x65graded\x12<\n\x07outcome\x18\x04 \x01(\x0e\x32\".tidegate.review.v1.PersistOutcomeR\x07outcome\"e\n\x1aValidateBusinessRulesInput\x12G\n\x05\x65vent\x18\x01 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\"Z\n\x1bValidateBusinessRulesResult\x12;\n\trule_hits\x18\x01 \x03(\x0b\x32\x1e.tidegate.decisions.v1.RuleHitR\x08ruleHits\"\xa0\x01\n\x12\x41ssessPaymentInput\x12\x41\n\x04item\x18\x01 \x01(\x0b\x32%.tidegate.inference.v1.AssessmentItemB\x06\xbaH\x03\xc8\x01\x01R\x04item\x12G\n\x05\x65vent\x18\x02 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\"`\n\x13\x41ssessPaymentResult\x12I\n\nassessment\x18\x01 \x01(\x0b\x32!.tidegate.inference.v1.AssessmentB\x06\xbaH\x03\xc8\x01\x01R\nassessment\"\xab\x01\n\x14PersistDecisionInput\x12G\n\x05\x65vent\x18\x01 \x01(\x0b\x32).tidegate.payments.v1.UnifiedPaymentEventB\x06\xbaH\x03\xc8\x01\x01R\x05\x65vent\x12J\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32&.tidegate.decisions.v1.PaymentDecisionB\x06\xbaH\x03\xc8\x01\x01R\x08\x64\x65\x63ision\"U\n\x15PersistDecisionResult\x12<\n\x07outcome\x18\x01 \x01(\x0e\x32\".tidegate.review.v1.PersistOutcomeR\x07outcome*\x8d\x01\n\x0ePersistOutcome\x12\x1f\n\x1bPERSIST_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n\x16PERSIST_OUTCOME_STORED\x10\x01\x12\x1d\n\x19PERSIST_OUTCOME_DUPLICATE\x10\x02\x12\x1f\n\x1bPERSIST_OUTCOME_QUARANTINED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,14 +44,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATEBUSINESSRULESINPUT'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ASSESSPAYMENTINPUT'].fields_by_name['item']._loaded_options = None
   _globals['_ASSESSPAYMENTINPUT'].fields_by_name['item']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ASSESSPAYMENTINPUT'].fields_by_name['event']._loaded_options = None
+  _globals['_ASSESSPAYMENTINPUT'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ASSESSPAYMENTRESULT'].fields_by_name['assessment']._loaded_options = None
   _globals['_ASSESSPAYMENTRESULT'].fields_by_name['assessment']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PERSISTDECISIONINPUT'].fields_by_name['event']._loaded_options = None
   _globals['_PERSISTDECISIONINPUT'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PERSISTDECISIONINPUT'].fields_by_name['decision']._loaded_options = None
   _globals['_PERSISTDECISIONINPUT'].fields_by_name['decision']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_PERSISTOUTCOME']._serialized_start=1293
-  _globals['_PERSISTOUTCOME']._serialized_end=1434
+  _globals['_PERSISTOUTCOME']._serialized_start=1367
+  _globals['_PERSISTOUTCOME']._serialized_end=1508
   _globals['_PAYMENTEVENTINPUT']._serialized_start=283
   _globals['_PAYMENTEVENTINPUT']._serialized_end=444
   _globals['_PAYMENTEVENTRESULT']._serialized_start=447
@@ -60,12 +62,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALIDATEBUSINESSRULESINPUT']._serialized_end=750
   _globals['_VALIDATEBUSINESSRULESRESULT']._serialized_start=752
   _globals['_VALIDATEBUSINESSRULESRESULT']._serialized_end=842
-  _globals['_ASSESSPAYMENTINPUT']._serialized_start=844
-  _globals['_ASSESSPAYMENTINPUT']._serialized_end=931
-  _globals['_ASSESSPAYMENTRESULT']._serialized_start=933
-  _globals['_ASSESSPAYMENTRESULT']._serialized_end=1029
-  _globals['_PERSISTDECISIONINPUT']._serialized_start=1032
-  _globals['_PERSISTDECISIONINPUT']._serialized_end=1203
-  _globals['_PERSISTDECISIONRESULT']._serialized_start=1205
-  _globals['_PERSISTDECISIONRESULT']._serialized_end=1290
+  _globals['_ASSESSPAYMENTINPUT']._serialized_start=845
+  _globals['_ASSESSPAYMENTINPUT']._serialized_end=1005
+  _globals['_ASSESSPAYMENTRESULT']._serialized_start=1007
+  _globals['_ASSESSPAYMENTRESULT']._serialized_end=1103
+  _globals['_PERSISTDECISIONINPUT']._serialized_start=1106
+  _globals['_PERSISTDECISIONINPUT']._serialized_end=1277
+  _globals['_PERSISTDECISIONRESULT']._serialized_start=1279
+  _globals['_PERSISTDECISIONRESULT']._serialized_end=1364
 # @@protoc_insertion_point(module_scope)

@@ -56,10 +56,12 @@ class ValidateBusinessRulesResult(_message.Message):
     def __init__(self, rule_hits: _Optional[_Iterable[_Union[_payment_decision_pb2.RuleHit, _Mapping]]] = ...) -> None: ...
 
 class AssessPaymentInput(_message.Message):
-    __slots__ = ("item",)
+    __slots__ = ("item", "event")
     ITEM_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
     item: _assessment_service_pb2.AssessmentItem
-    def __init__(self, item: _Optional[_Union[_assessment_service_pb2.AssessmentItem, _Mapping]] = ...) -> None: ...
+    event: _unified_payment_event_pb2.UnifiedPaymentEvent
+    def __init__(self, item: _Optional[_Union[_assessment_service_pb2.AssessmentItem, _Mapping]] = ..., event: _Optional[_Union[_unified_payment_event_pb2.UnifiedPaymentEvent, _Mapping]] = ...) -> None: ...
 
 class AssessPaymentResult(_message.Message):
     __slots__ = ("assessment",)
