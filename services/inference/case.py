@@ -1,7 +1,7 @@
 """One payment as predictors and guard read it: the message and what the rule tables say about it."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,7 +22,8 @@ _READINGS_KEPT = 8192
 class Case(NamedTuple):
     """One payment with the rules that hold for it. Times are whole seconds since 1970, rounded up.
 
-    `attempts_s` ascends and holds every attempt on this card for this amount, the one that is asked about included.
+    `attempts_s` ascends and holds every attempt on this card for this amount, the one that is asked about included;
+    `card_attempts_s` holds those for other amounts besides.
     """
 
     payment: PaymentContext
@@ -34,6 +35,7 @@ class Case(NamedTuple):
     wait: Wait | None
     occurred_s: int
     attempts_s: tuple[int, ...]
+    card_attempts_s: tuple[int, ...]
 
     @property
     def latest_s(self) -> int:
@@ -87,7 +89,9 @@ class CaseReader:
         )
         occurred_s = seconds_up(payment.occurred_at)
         failed = bool(codes.failure_code or codes.decline_class or codes.network_decline_code)
-        return Case(payment, failed, *self._reading_of(codes), occurred_s, _ascending(payment, occurred_s))
+        attempts_s = _with((occurred_s,), payment.previous_attempts)
+        card_attempts_s = _with(attempts_s, payment.previous_attempts_other_amounts)
+        return Case(payment, failed, *self._reading_of(codes), occurred_s, attempts_s, card_attempts_s)
 
     def _look_up(self, codes: Codes) -> Reading:
         network = self._networks.of(codes.payment_method_type, codes.card_brand)
@@ -106,9 +110,8 @@ def _worst(prohibitions: Iterable[Prohibition]) -> Prohibition | None:
     return next(final, found[0] if found else None)
 
 
-def _ascending(payment: PaymentContext, occurred_s: int) -> tuple[int, ...]:
-    previous = payment.previous_attempts
-    return tuple(sorted([*map(seconds_up, previous), occurred_s])) if previous else (occurred_s,)
+def _with(attempts_s: tuple[int, ...], more: Sequence[Timestamp]) -> tuple[int, ...]:
+    return tuple(sorted([*attempts_s, *map(seconds_up, more)])) if more else attempts_s
 
 
 def seconds_up(moment: Timestamp) -> int:

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from tidegate.inference.v1.payment_context_pb2 import Reason
 from tidegate.inference.v1.recovery_service_pb2 import (
@@ -50,18 +51,18 @@ class NetworkGuard:
             _take_back(answer, case.prohibition)
         if case.prohibition is not None:
             answer.network_rule = case.prohibition.name
-        answer.attempts_left = _attempts_left(answer, case)
+        _state_budget(answer, case)
 
     def enforce_plan(self, plan: RecommendPlanResponse, case: Case) -> None:
         """Hold every retry of a plan inside the rules, each counted against the budget of those after it."""
-        attempts = list(case.attempts_s)
+        attempts = Attempts.of(case)
         steps = [step for step in plan.steps if self._allowed(step, case, attempts)]
         steps.sort(key=lambda step: (step.not_before.seconds, step.not_before.nanos))
         del plan.steps[:]
         plan.steps.extend(steps)
 
     def _bound(self, answer: RecommendStrategyResponse, case: Case) -> None:
-        bound = earliest_retry(case, case.attempts_s)
+        bound = earliest_retry(case, Attempts.of(case))
         if bound.earliest_s - case.occurred_s > self._longest_wait_s:
             _take_back(answer, _exhausted(bound))
         elif seconds_down(answer.retry_at) < bound.earliest_s:
@@ -70,25 +71,53 @@ class NetworkGuard:
             answer.network_rule = bound.rule
             answer.reasons.append(Reason(code=bound.rule, description=bound.description))
 
-    def _allowed(self, step: RecoveryStep, case: Case, attempts: list[int]) -> bool:
+    def _allowed(self, step: RecoveryStep, case: Case, attempts: "Attempts") -> bool:
         """Whether a step may stay; a retry is moved where the rules want it and added to the attempts."""
         if step.kind != RECOVERY_STEP_KIND_RETRY:
             return True
         if case.prohibition is not None:
             return False
         bound = earliest_retry(case, attempts)
-        if bound.earliest_s - attempts[-1] > self._longest_wait_s:
+        if bound.earliest_s - attempts.latest_s > self._longest_wait_s:
             return False
         if seconds_down(step.not_before) < bound.earliest_s:
             step.not_before.seconds, step.not_before.nanos = bound.earliest_s, 0
-        attempts.append(seconds_up(step.not_before))
+        attempts.add(seconds_up(step.not_before))
         return True
 
 
-def earliest_retry(case: Case, attempts_s: Sequence[int]) -> Bound:
-    """The first second after these attempts (ascending) at which network and budget allow another one."""
-    latest = Bound(attempts_s[-1] + 1, "attempts.latest", "not before the latest attempt")
-    bounds = [_free_again(budget, attempts_s) for budget in case.network.budgets if len(attempts_s) >= budget.attempts]
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The attempts on a card, ascending: for the payment's amount, and for any."""
+
+    same_amount_s: list[int]
+    any_amount_s: list[int]
+
+    @classmethod
+    def of(cls, case: Case) -> Self:
+        """Those that were made."""
+        return cls(list(case.attempts_s), list(case.card_attempts_s))
+
+    @property
+    def latest_s(self) -> int:
+        """The latest for the payment's amount."""
+        return self.same_amount_s[-1]
+
+    def add(self, moment_s: int) -> None:
+        """One more after all others."""
+        self.same_amount_s.append(moment_s)
+        self.any_amount_s.append(moment_s)
+
+    def counted_by(self, budget: BudgetRule) -> Sequence[int]:
+        """Those that a budget counts."""
+        return self.any_amount_s if budget.any_amount else self.same_amount_s
+
+
+def earliest_retry(case: Case, attempts: Attempts) -> Bound:
+    """The first second after these attempts at which network and budget allow another one."""
+    latest = Bound(attempts.any_amount_s[-1] + 1, "attempts.latest", "not before the latest attempt")
+    counted = ((budget, attempts.counted_by(budget)) for budget in case.network.budgets)
+    bounds = [_free_again(budget, attempts_s) for budget, attempts_s in counted if len(attempts_s) >= budget.attempts]
     if case.wait is not None:
         bounds.append(Bound(case.occurred_s + case.wait.seconds, case.wait.name, case.wait.description))
     return max((latest, *bounds), key=_earliest) if bounds else latest
@@ -103,14 +132,23 @@ def _free_again(budget: BudgetRule, attempts_s: Sequence[int]) -> Bound:
     return Bound(attempts_s[-budget.attempts] + budget.window_s + 1, budget.name, budget.description)
 
 
-def _attempts_left(answer: RecommendStrategyResponse, case: Case) -> int:
-    """What the tightest budget still allows at retry_at, or right after the attempt where no retry is recommended."""
+def _state_budget(answer: RecommendStrategyResponse, case: Case) -> None:
+    """State what the tightest budget still allows: at retry_at, or right after the attempt where there is no retry.
+
+    Where that is nothing, the budget bounds the answer, whatever else speaks against a retry.
+    """
+    answer.attempts_left = 0
     if answer.action == RETRY_ACTION_DO_NOT_RETRY:
-        return 0
+        return
     retry = answer.action == RETRY_ACTION_RETRY
-    moment = seconds_down(answer.retry_at) if retry else case.latest_s + 1
-    left = [_left(budget, case.attempts_s, moment) for budget in case.network.budgets]
-    return max(0, min(left))
+    attempts = Attempts.of(case)
+    moment = seconds_down(answer.retry_at) if retry else attempts.any_amount_s[-1] + 1
+    left, tightest = min(
+        (_left(budget, attempts.counted_by(budget), moment), budget.name) for budget in case.network.budgets
+    )
+    answer.attempts_left = max(0, left)
+    if left <= 0 and not answer.network_rule:
+        answer.network_rule = tightest
 
 
 def _left(budget: BudgetRule, attempts_s: Sequence[int], moment_s: int) -> int:

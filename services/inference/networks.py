@@ -64,8 +64,10 @@ def _network(row: NetworkRow, rows: Mapping[str, NetworkRow]) -> Network:
 
 
 def _budget(row: Budget) -> BudgetRule:
-    description = f"at most {row.attempts} attempts in {row.window_hours} h on one card for one amount"
-    return BudgetRule(row.name, row.attempts, row.window_hours * HOUR_S, description)
+    any_amount = row.per == "card"
+    amounts = "whatever the amount" if any_amount else "for one amount"
+    description = f"at most {row.attempts} attempts in {row.window_hours} h on one card {amounts}"
+    return BudgetRule(row.name, row.attempts, row.window_hours * HOUR_S, any_amount, description)
 
 
 def _advice(row: AdviceCode) -> Prohibition | Wait:

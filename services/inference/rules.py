@@ -32,4 +32,6 @@ class BudgetRule:
     name: str
     attempts: int
     window_s: int
+    # Whether attempts for other amounts on the card count too.
+    any_amount: bool
     description: str

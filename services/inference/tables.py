@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -73,6 +73,8 @@ class Budget(_Sourced):
     name: Name
     attempts: Annotated[int, Field(ge=1)]
     window_hours: Hours
+    # What is counted together: a card's attempts for one amount, or all of them.
+    per: Literal["card", "card_and_amount"] = "card_and_amount"
 
 
 class NeverResponseCode(_Sourced):

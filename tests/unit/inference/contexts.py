@@ -22,8 +22,13 @@ TABLES = read_rule_tables()
 READER = CaseReader(TABLES)
 
 
-def payment(*, occurred: int = OCCURRED, previous: Sequence[int] = (), **changes: Any) -> PaymentContext:
-    """A card payment of USD 20.00 by a known customer; `previous` are earlier attempts in seconds since 1970."""
+def payment(
+    *, occurred: int = OCCURRED, previous: Sequence[int] = (), other_amounts: Sequence[int] = (), **changes: Any
+) -> PaymentContext:
+    """A card payment of USD 20.00 by a known customer.
+
+    `previous` are earlier attempts in seconds since 1970, `other_amounts` those for other amounts.
+    """
     fields: dict[str, Any] = {
         "payment_id": "stripe:pi_1",
         "merchant_id": "acct_shop",
@@ -38,6 +43,7 @@ def payment(*, occurred: int = OCCURRED, previous: Sequence[int] = (), **changes
         "card_funding": "credit",
         "occurred_at": Timestamp(seconds=occurred),
         "previous_attempts": [Timestamp(seconds=moment) for moment in previous],
+        "previous_attempts_other_amounts": [Timestamp(seconds=moment) for moment in other_amounts],
     }
     present = {name: value for name, value in {**fields, **changes}.items() if value is not None}
     return PaymentContext(**present)

@@ -14,6 +14,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "inference.md"
 BEGIN = "<!-- tables: made by python -m tests.unit.inference.doc_tables -->"
 END = "<!-- end of tables -->"
 
+_PER = {"card": "card", "card_and_amount": "card and amount"}
+
 
 def rendered() -> str:
     """Everything between the markers."""
@@ -51,11 +53,11 @@ def document_with(tables: str) -> str:
 
 def _budgets(tables: RuleTables) -> str:
     rows = [
-        (each.name, str(each.attempts), f"{each.window_hours} h", each.source, str(each.date))
+        (each.name, str(each.attempts), _PER[each.per], f"{each.window_hours} h", each.source, str(each.date))
         for network in tables.networks.networks
         for each in network.budgets
     ]
-    return _table(("Rule", "Attempts, the first included", "in any", "Source", "As of"), rows)
+    return _table(("Rule", "Attempts, the first included", "per", "in any", "Source", "As of"), rows)
 
 
 def _never_response_codes(tables: RuleTables) -> str:

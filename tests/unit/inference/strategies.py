@@ -43,6 +43,7 @@ def retryable_payments() -> st.SearchStrategy[PaymentContext]:
     return st.builds(
         payment,
         previous=st.one_of(histories, _BUSY),
+        other_amounts=st.one_of(st.just([]), histories, _BUSY),
         card_brand=_BRANDS,
         payment_method_type=_METHODS,
         failure_code=_RETRYABLE_CODES,
@@ -55,6 +56,7 @@ def payments(**fixed: object) -> st.SearchStrategy[PaymentContext]:
     """Any failed payment with any history; what is fixed is not varied."""
     varied: dict[str, st.SearchStrategy[object]] = {
         "previous": histories,
+        "other_amounts": st.one_of(st.just([]), histories),
         "card_brand": _BRANDS,
         "payment_method_type": _METHODS,
         "failure_code": _DECLINE_CODES,

@@ -19,6 +19,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_CARD_DA
 
 from services.inference.case import Case, seconds_up
 from services.inference.guard import NetworkGuard
+from services.inference.rules import BudgetRule
 from services.runtime import contract
 from tests.unit.inference.contexts import AT, DAY, HOUR, OCCURRED, TABLES, case, declined
 from tests.unit.inference.strategies import payments, plans, retryable_payments, strategies
@@ -45,15 +46,24 @@ def guarded(payment: PaymentContext, wish: RecommendStrategyResponse) -> Recomme
     return wish
 
 
-def over_budget(judged: Case, attempts: Sequence[int]) -> list[str]:
-    """Budgets that the last of these attempts breaks: counted anew, window by window, not by the guard's formula."""
-    last = attempts[-1]
+def counted(judged: Case, budget: BudgetRule, retries: Sequence[int] = ()) -> list[int]:
+    """The attempts that a budget counts, straight from the question."""
+    asked = judged.payment
+    moments = [*asked.previous_attempts, asked.occurred_at]
+    if budget.any_amount:
+        moments += asked.previous_attempts_other_amounts
+    return [*map(seconds_up, moments), *retries]
+
+
+def over_budget(judged: Case, retries: Sequence[int]) -> list[str]:
+    """Budgets that the last of these retries breaks: counted anew, window by window, not by the guard's formula."""
+    last = retries[-1]
     return [
         budget.name
         for budget in judged.network.budgets
-        for start in attempts
+        for start in counted(judged, budget, retries)
         if start >= last - budget.window_s
-        and sum(start <= each <= start + budget.window_s for each in attempts) > budget.attempts
+        and sum(start <= each <= start + budget.window_s for each in counted(judged, budget, retries)) > budget.attempts
     ]
 
 
@@ -69,13 +79,13 @@ def test_whatever_a_predictor_says_a_retry_keeps_every_rule(
     moment = wish.retry_at.seconds
     assert judged.prohibition is None
     assert moment > OCCURRED
-    assert moment > max(judged.attempts_s)
+    assert moment > max(judged.card_attempts_s)
     if judged.wait is not None:
         assert moment >= OCCURRED + judged.wait.seconds
-    assert over_budget(judged, [*judged.attempts_s, moment]) == []
+    assert over_budget(judged, [moment]) == []
     assert wish.attempts_left >= 1
     assert wish.attempts_left == min(
-        budget.attempts - sum(moment - budget.window_s <= attempt for attempt in judged.attempts_s)
+        budget.attempts - sum(moment - budget.window_s <= attempt for attempt in counted(judged, budget))
         for budget in judged.network.budgets
     )
 
@@ -89,11 +99,11 @@ def test_whatever_a_predictor_plans_its_retries_keep_every_rule_together(
     GUARD.enforce_plan(plan, judged)
     retries = [seconds_up(step.not_before) for step in plan.steps if step.kind == RECOVERY_STEP_KIND_RETRY]
     assert retries == [] or judged.prohibition is None
-    attempts = list(judged.attempts_s)
-    for moment in retries:
-        assert moment > attempts[-1]
-        attempts.append(moment)
-        assert over_budget(judged, attempts) == []
+    latest = judged.card_attempts_s[-1]
+    for number, moment in enumerate(retries):
+        assert moment > latest
+        latest = moment
+        assert over_budget(judged, retries[: number + 1]) == []
     assert [step.not_before.ToNanoseconds() for step in plan.steps] == sorted(
         step.not_before.ToNanoseconds() for step in plan.steps
     )
@@ -149,6 +159,27 @@ def test_the_thirty_fifth_attempt_of_a_month_on_a_mastercard_is_allowed_and_the_
     answer = guarded(declined(card_brand="mastercard", previous=thirty_four), retry_at(OCCURRED + HOUR))
     assert answer.network_rule == "mastercard.declines_30d"
     assert answer.retry_at.seconds == min(thirty_four) + 30 * DAY + 1
+
+
+def test_a_mastercards_day_counts_attempts_for_any_amount_and_its_month_and_a_visas_those_for_one() -> None:
+    elsewhere = [OCCURRED - 12 * HOUR + minute * 60 for minute in range(9)]
+    eight = declined(card_brand="mastercard", other_amounts=elsewhere[:8])
+    assert guarded(eight, retry_at(OCCURRED + HOUR)).retry_at.seconds == OCCURRED + HOUR
+    answer = guarded(declined(card_brand="mastercard", other_amounts=elsewhere), retry_at(OCCURRED + HOUR))
+    assert answer.retry_at.seconds == elsewhere[0] + DAY + 1
+    assert answer.network_rule == "mastercard.declines_24h"
+
+    forty = [OCCURRED - 10 * DAY - number * 6 * HOUR for number in range(40)]
+    for brand in ("mastercard", "visa"):
+        asked = declined(card_brand=brand, other_amounts=forty)
+        assert guarded(asked, retry_at(OCCURRED + HOUR)).retry_at.seconds == OCCURRED + HOUR
+
+
+def test_an_exhausted_budget_is_named_where_something_else_speaks_against_a_retry_already() -> None:
+    wish = RecommendStrategyResponse(action=RETRY_ACTION_UPDATE_PAYMENT_METHOD, decline_class=DECLINE_CLASS_CARD_DATA)
+    GUARD.enforce(wish, case(declined("expired_card", previous=[OCCURRED - DAY * day for day in range(1, 15)])))
+    assert (wish.attempts_left, wish.network_rule) == (0, "visa.reattempts_30d")
+    assert wish.action == RETRY_ACTION_UPDATE_PAYMENT_METHOD
 
 
 def test_an_attempt_exactly_a_window_ago_still_counts() -> None:

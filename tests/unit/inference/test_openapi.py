@@ -32,6 +32,10 @@ CONTEXT = SCHEMAS["tidegate.inference.v1.PaymentContext"]
             "previous_attempts",
             {"type": "array", "items": {"type": "string", "format": "date-time"}, "maxItems": 200},
         ),
+        (
+            "previous_attempts_other_amounts",
+            {"type": "array", "items": {"type": "string", "format": "date-time"}, "maxItems": 200},
+        ),
     ],
 )
 def test_a_field_has_the_rules_of_its_contract(field: str, schema: Schema) -> None:
