@@ -1,0 +1,1 @@
+"""Features, models and how they are made and governed."""

@@ -1,0 +1,1 @@
+"""Features: one pure transform, used by streaming, batch, training and serving alike."""

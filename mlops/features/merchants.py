@@ -1,0 +1,130 @@
+"""What a fact changes in the state of a merchant, and the merchant's features: counts by hour."""
+
+from bisect import bisect_left, bisect_right
+from struct import Struct
+from typing import Final
+
+from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_FRAUD
+
+from mlops.features.attempts import ONE_ATTEMPT_US, telling
+from mlops.features.facts import Outcome, PaymentFact
+from mlops.features.readings import days_since, share
+from mlops.features.state import HOURS_KEPT, MOST_OPEN, MOST_SEEN, NEVER, Counted, MerchantState, identity
+from mlops.features.windows import HOUR_US, inserted
+
+_DAY, _WEEK, _MONTH = 24, 7 * 24, 30 * 24
+_KEY: Final = Struct("<Q")
+_KINDS: Final = {
+    Outcome.SUCCEEDED: (Counted.ATTEMPTS,),
+    Outcome.FAILED: (Counted.ATTEMPTS, Counted.FAILED),
+    Outcome.REFUNDED: (Counted.REFUNDED,),
+    Outcome.DISPUTED: (Counted.DISPUTED,),
+}
+
+
+def after(state: MerchantState, fact: PaymentFact) -> MerchantState:
+    """The state after one fact more; the state itself where the fact tells nothing new."""
+    hour = fact.occurred_at_us // HOUR_US
+    if fact.outcome == Outcome.OTHER or hour <= state.watermark_us // HOUR_US - HOURS_KEPT:
+        return state
+    key = _KEY.pack(_identity(fact))
+    if _is_known(state.seen, key):
+        return state
+    state = state._replace(seen=(state.seen + key)[-MOST_SEEN * _KEY.size :])
+    if fact.outcome == Outcome.FAILED:
+        told = _told_by_other(state, fact)
+        if told >= 0:
+            return _settled(state, told)
+        state = _opened(state, fact)
+    return _forgetting(_counted(state, fact, hour), min(fact.occurred_at_us, fact.arrived_at_us))
+
+
+def _identity(fact: PaymentFact) -> int:
+    if fact.outcome == Outcome.FAILED:
+        own, whole = telling(fact)
+        return own or whole
+    return identity(f"{fact.payment_id}|{fact.outcome.name}")
+
+
+def _is_known(seen: bytes, key: bytes) -> bool:
+    at = seen.find(key)
+    # Only a key that begins where keys begin is one.
+    while at >= 0 and at % _KEY.size:
+        at = seen.find(key, at + 1)
+    return at >= 0
+
+
+def _told_by_other(state: MerchantState, fact: PaymentFact) -> int:
+    """The failed attempt of the payment, nearest in time, that only the other kind of event has told of; or -1."""
+    payment, own = identity(fact.payment_id), fact.attempt_id is not None
+    if payment not in state.open_payments:
+        return -1
+    apart_us = {
+        position: abs(state.open_times[position] - fact.occurred_at_us)
+        for position, each in enumerate(state.open_payments)
+        if each == payment and state.open_own[position] != own
+    }
+    nearest = min(apart_us, key=apart_us.__getitem__, default=-1)
+    return nearest if nearest >= 0 and apart_us[nearest] <= ONE_ATTEMPT_US else -1
+
+
+def _opened(state: MerchantState, fact: PaymentFact) -> MerchantState:
+    own = fact.attempt_id is not None
+    return state._replace(
+        open_payments=inserted(state.open_payments, len(state.open_payments), identity(fact.payment_id))[-MOST_OPEN:],
+        open_times=inserted(state.open_times, len(state.open_times), fact.occurred_at_us)[-MOST_OPEN:],
+        open_own=(state.open_own + bytes((own,)))[-MOST_OPEN:],
+    )
+
+
+def _settled(state: MerchantState, position: int) -> MerchantState:
+    after_it = position + 1
+    return state._replace(
+        open_payments=state.open_payments[:position] + state.open_payments[after_it:],
+        open_times=state.open_times[:position] + state.open_times[after_it:],
+        open_own=state.open_own[:position] + state.open_own[after_it:],
+    )
+
+
+def _counted(state: MerchantState, fact: PaymentFact, hour: int) -> MerchantState:
+    kinds = _KINDS[fact.outcome]
+    if fact.decline_class == DECLINE_CLASS_FRAUD and fact.outcome == Outcome.FAILED:
+        kinds = (*kinds, Counted.FRAUD_DECLINES)
+    at_us = fact.occurred_at_us
+    return state._replace(
+        first_seen_us=at_us if state.first_seen_us == NEVER else min(state.first_seen_us, at_us),
+        counts=state.counts.counted(hour, kinds),
+    )
+
+
+def _forgetting(state: MerchantState, reached_us: int) -> MerchantState:
+    """Without the hours that no window reaches any more."""
+    if reached_us <= state.watermark_us:
+        return state
+    counts = state.counts.after(reached_us // HOUR_US - HOURS_KEPT)
+    return state._replace(watermark_us=reached_us, counts=counts)
+
+
+def features(state: MerchantState, at_us: int) -> dict[str, float | None]:
+    """The merchant's features at a moment."""
+    counts, hour = state.counts, at_us // HOUR_US
+    end = bisect_right(counts.hours, hour)
+    last_hour, day, week, month = (bisect_left(counts.hours, hour - hours) for hours in (1, _DAY, _WEEK, _MONTH))
+    attempts_1h = counts.between(Counted.ATTEMPTS, last_hour, end)
+    attempts_24h = counts.between(Counted.ATTEMPTS, day, end)
+    attempts_7d = counts.between(Counted.ATTEMPTS, week, end)
+    attempts_30d = counts.between(Counted.ATTEMPTS, month, end)
+    succeeded_30d = attempts_30d - counts.between(Counted.FAILED, month, end)
+    return {
+        "merchant_attempts_1h": attempts_1h,
+        "merchant_attempts_24h": attempts_24h,
+        "merchant_attempts_7d": attempts_7d,
+        "merchant_decline_rate_1h": share(counts.between(Counted.FAILED, last_hour, end), attempts_1h),
+        "merchant_decline_rate_24h": share(counts.between(Counted.FAILED, day, end), attempts_24h),
+        "merchant_decline_rate_7d": share(counts.between(Counted.FAILED, week, end), attempts_7d),
+        "merchant_fraud_decline_rate_24h": share(counts.between(Counted.FRAUD_DECLINES, day, end), attempts_24h),
+        "merchant_fraud_decline_rate_7d": share(counts.between(Counted.FRAUD_DECLINES, week, end), attempts_7d),
+        "merchant_refund_rate_30d": share(counts.between(Counted.REFUNDED, month, end), succeeded_30d),
+        "merchant_dispute_rate_30d": share(counts.between(Counted.DISPUTED, month, end), succeeded_30d),
+        "merchant_days_since_first_payment": days_since(state.first_seen_us, at_us),
+    }
