@@ -30,7 +30,7 @@ from services.orchestrator.settings import TemporalSettings
 from services.runtime.clock import SystemClock
 from services.runtime.errors import Position
 from tests.fakes.scoring import FakeScoring
-from tests.fakes.storage import FakeDecisionStore, FakeRules
+from tests.fakes.storage import FakeAttempts, FakeDecisionStore, FakeRules
 from workflows.payment_event.activities import PaymentEventActivities
 from workflows.payment_event.contract import WORKFLOW, PaymentEventInput
 from workflows.payment_event.workflow import PaymentEventWorkflow
@@ -106,7 +106,7 @@ def run() -> list[Result]:
 
 async def _measure(address: str) -> list[Result]:
     client = await connect(TemporalSettings(temporal_address=address))
-    steps = PaymentEventActivities(FakeRules(), FakeScoring(), FakeDecisionStore())
+    steps = PaymentEventActivities(FakeRules(), FakeAttempts(), FakeScoring(), FakeDecisionStore())
     ours = _Runner(client, PaymentEventWorkflow, WORKFLOW, steps.all)
     regular = _Runner(client, RegularWorkflow, "BenchRegularWorkflow", [regular_step])
     empty = _Runner(client, EmptyWorkflow, "BenchEmptyWorkflow", [])

@@ -9,6 +9,10 @@ class RulesUnavailableError(StepError):
     """The rules could not be read now; trying again can help."""
 
 
+class AttemptsUnavailableError(StepError):
+    """Earlier attempts could not be read now, so that no retry may be recommended; trying again can help."""
+
+
 class ScoringUnavailableError(StepError):
     """The models did not answer in time; trying again can help."""
 

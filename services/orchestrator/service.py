@@ -11,6 +11,7 @@ from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
+from services.orchestrator.adapters.attempts import PostgresAttempts
 from services.orchestrator.adapters.business_rules import PostgresBusinessRules
 from services.orchestrator.adapters.database import Database
 from services.orchestrator.adapters.decision_log import KafkaDecisionLog
@@ -166,6 +167,7 @@ class Orchestrator:
         stack.push_async_callback(scoring.close)
         steps = PaymentEventActivities(
             PostgresBusinessRules(self._database, batch_rows=rows),
+            PostgresAttempts(self._database),
             scoring,
             PostgresDecisionStore(self._database, batch_rows=rows, stored=relay.ring),
         )

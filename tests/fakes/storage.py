@@ -13,7 +13,9 @@ from tidegate.review.v1.payment_event_pb2 import (
     PersistOutcome,
 )
 
+from services.orchestrator.attempts import earlier_attempts, failed_event
 from services.orchestrator.rulebook import Rulebook
+from workflows.payment_event.ports import EarlierAttempts
 from workflows.storage import Refused
 
 
@@ -31,6 +33,23 @@ class FakeRules:
         if self.failures:
             raise self.failures.pop(0)
         return [self.rulebook.broken_by(event) for event in events]
+
+
+@dataclass
+class FakeAttempts:
+    """An AttemptHistory over events in memory, of which the failed ones count."""
+
+    events: list[UnifiedPaymentEvent] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+    calls: int = 0
+
+    async def before(self, events: Sequence[UnifiedPaymentEvent]) -> Sequence[EarlierAttempts]:
+        """The attempts before each event."""
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        known = [failed_event(each) for each in self.events if each.event_type == "payment.failed"]
+        return [earlier_attempts(failed_event(event), known) for event in events]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from tidegate.payments.v1.validation_failure_pb2 import MessageOrigin
 from services.orchestrator.rulebook import Rulebook
 from tests.fakes.payments import failed, failure, refunded, succeeded
 from tests.fakes.scoring import FakeScoring
-from tests.fakes.storage import FakeDecisionStore, FakeQuarantine, FakeRules
+from tests.fakes.storage import FakeAttempts, FakeDecisionStore, FakeQuarantine, FakeRules
 from workflows.dlq_review import contract as dlq_review
 from workflows.dlq_review.activities import DlqReviewActivities
 from workflows.errors import (
@@ -32,6 +32,7 @@ class Scenario:
     workflow: str
     order: Message
     rules: FakeRules = field(default_factory=FakeRules)
+    attempts: FakeAttempts = field(default_factory=FakeAttempts)
     scoring: FakeScoring = field(default_factory=FakeScoring)
     store: FakeDecisionStore = field(default_factory=FakeDecisionStore)
     quarantine: FakeQuarantine = field(default_factory=FakeQuarantine)
@@ -39,7 +40,7 @@ class Scenario:
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         """What a worker registers."""
-        steps = PaymentEventActivities(self.rules, self.scoring, self.store)
+        steps = PaymentEventActivities(self.rules, self.attempts, self.scoring, self.store)
         return [*steps.all, *DlqReviewActivities(self.quarantine).all]
 
 

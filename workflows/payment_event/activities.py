@@ -17,15 +17,17 @@ from workflows.payment_event.contract import (
     ValidateBusinessRulesInput,
     ValidateBusinessRulesResult,
 )
-from workflows.payment_event.ports import BusinessRules, DecisionStore, Scoring
+from workflows.payment_event.ports import AttemptHistory, BusinessRules, DecisionStore, Scoring
+from workflows.payment_event.questions import asks_for_retries, with_attempts
 from workflows.storage import Refused
 
 
 class PaymentEventActivities:
     """Steps as Temporal calls them."""
 
-    def __init__(self, rules: BusinessRules, scoring: Scoring, store: DecisionStore) -> None:
+    def __init__(self, rules: BusinessRules, attempts: AttemptHistory, scoring: Scoring, store: DecisionStore) -> None:
         self._rules = rules
+        self._attempts = attempts
         self._scoring = scoring
         self._store = store
 
@@ -42,8 +44,16 @@ class PaymentEventActivities:
 
     @activity.defn(name=ASSESS_PAYMENT)
     async def assess_payment(self, question: AssessPaymentInput) -> AssessPaymentResult:
-        """All models that have something to say about the event, in one call."""
-        (assessment,) = await self._scoring.assess([question.item])
+        """All models that have something to say about the event, in one call.
+
+        Nobody is asked about a retry without the earlier attempts on the card: where they cannot be read, the step
+        fails, and the decision is degraded and recommends none.
+        """
+        item = question.item
+        if asks_for_retries(item):
+            (earlier,) = await self._attempts.before([question.event])
+            item = with_attempts(item, earlier)
+        (assessment,) = await self._scoring.assess([item])
         return AssessPaymentResult(assessment=assessment)
 
     @activity.defn(name=PERSIST_DECISION)

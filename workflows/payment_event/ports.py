@@ -1,6 +1,8 @@
 """What the steps of PaymentEventWorkflow need from the outside. All take lists: one event asks with a list of one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from tidegate.decisions.v1.payment_decision_pb2 import RuleHit
@@ -16,6 +18,27 @@ class BusinessRules(Protocol):
 
     async def check(self, events: Sequence[UnifiedPaymentEvent]) -> Sequence[Sequence[RuleHit]]:
         """Rules that each event broke, in the order of the events; RulesUnavailableError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAttempts:
+    """When failed attempts were made on one card before an event, oldest first; the event's own is not among them."""
+
+    # For the event's amount and currency.
+    same_amount: Sequence[datetime] = ()
+    # For any other.
+    other_amounts: Sequence[datetime] = ()
+
+
+class AttemptHistory(Protocol):
+    """Knows the failed attempts whose events are stored.
+
+    A caller must not assume that an attempt is known before the workflow of its event has ended.
+    """
+
+    async def before(self, events: Sequence[UnifiedPaymentEvent]) -> Sequence[EarlierAttempts]:
+        """The attempts before each failed event, in the order of the events; AttemptsUnavailableError."""
         ...
 
 

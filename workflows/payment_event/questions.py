@@ -1,8 +1,10 @@
 """Which models are asked about an event, and what they are told of it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.assessment_service_pb2 import (
     QUESTION_CHURN,
     QUESTION_FRAUD,
@@ -14,10 +16,15 @@ from tidegate.inference.v1.assessment_service_pb2 import (
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
+from workflows.payment_event.ports import EarlierAttempts
+
 _BY_EVENT_TYPE: Final[Mapping[str, Sequence[Question]]] = {
     "payment.succeeded": (QUESTION_FRAUD,),
     "payment.failed": (QUESTION_RETRY, QUESTION_RECOVERY),
 }
+
+# What is bounded by the card networks' budgets.
+_BY_BUDGET: Final = frozenset({QUESTION_RETRY, QUESTION_RECOVERY})
 
 # Fields that mean the same in both messages under the same name.
 _ALWAYS: Final = ("payment_id", "merchant_id", "amount_cents", "currency", "provider")
@@ -58,3 +65,23 @@ def payment_context(event: UnifiedPaymentEvent) -> PaymentContext:
     return PaymentContext(
         **always, **known, occurred_at=event.provider_created_at, recurring=event.HasField("invoice_id")
     )
+
+
+def asks_for_retries(item: AssessmentItem) -> bool:
+    """Whether an answer may recommend a retry, so that the earlier attempts must be known first."""
+    return not _BY_BUDGET.isdisjoint(item.questions)
+
+
+def with_attempts(item: AssessmentItem, earlier: EarlierAttempts) -> AssessmentItem:
+    """The same questions, with what counts against the card networks' budgets."""
+    told = AssessmentItem()
+    told.CopyFrom(item)
+    told.payment.previous_attempts.extend(map(_timestamp, earlier.same_amount))
+    told.payment.previous_attempts_other_amounts.extend(map(_timestamp, earlier.other_amounts))
+    return told
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

@@ -86,7 +86,7 @@ class PaymentEventWorkflow:
         try:
             result: AssessPaymentResult = await workflow.execute_local_activity(
                 ASSESS_PAYMENT,
-                AssessPaymentInput(item=item),
+                AssessPaymentInput(item=item, event=event),
                 result_type=AssessPaymentResult,
                 start_to_close_timeout=timedelta(seconds=3),
                 retry_policy=RetryPolicy(

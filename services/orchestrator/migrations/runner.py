@@ -1,5 +1,6 @@
 """Runs Alembic without its command line, so that deployment needs a database URL and nothing else."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -15,11 +16,20 @@ _LOCK = 7_412_903_551
 
 def upgrade(database_url: str, revision: str = "head") -> str:
     """Bring a database to a version, in one transaction; returns the version it is at."""
+    return _migrate(database_url, command.upgrade, revision)
+
+
+def downgrade(database_url: str, revision: str) -> str:
+    """Take a database back to an earlier version, in one transaction; returns the version it is at."""
+    return _migrate(database_url, command.downgrade, revision)
+
+
+def _migrate(database_url: str, move: Callable[[Config, str], None], revision: str) -> str:
     engine = create_engine(_sqlalchemy_url(database_url), poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        command.upgrade(_config(connection), revision)
+        move(_config(connection), revision)
         return _version(connection)
 
 

@@ -1,14 +1,19 @@
 """Steps hand lists of one to their ports, and turn a refusal into an error that is not tried again."""
 
+from datetime import timedelta
+
 import pytest
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.rulebook import Rulebook
-from tests.fakes.payments import failure, recorded, succeeded
+from services.runtime.clock import timestamp
+from tests.fakes.payments import failed, failure, recorded, succeeded
 from tests.fakes.scoring import FakeScoring
-from tests.fakes.storage import FakeDecisionStore, FakeQuarantine, FakeRules
+from tests.fakes.storage import FakeAttempts, FakeDecisionStore, FakeQuarantine, FakeRules
+from tests.fakes.times import NOW
 from workflows.dlq_review.activities import DlqReviewActivities
 from workflows.dlq_review.contract import DlqReviewInput
-from workflows.errors import RecordRefusedError
+from workflows.errors import AttemptsUnavailableError, RecordRefusedError
 from workflows.payment_event.activities import PaymentEventActivities
 from workflows.payment_event.contract import (
     PERSIST_OUTCOME_DUPLICATE,
@@ -20,7 +25,7 @@ from workflows.payment_event.questions import assessment_item
 
 
 def steps(rulebook: Rulebook | None = None) -> PaymentEventActivities:
-    return PaymentEventActivities(FakeRules(rulebook or Rulebook()), FakeScoring(), FakeDecisionStore())
+    return PaymentEventActivities(FakeRules(rulebook or Rulebook()), FakeAttempts(), FakeScoring(), FakeDecisionStore())
 
 
 async def test_broken_rules_are_handed_back() -> None:
@@ -30,9 +35,40 @@ async def test_broken_rules_are_handed_back() -> None:
 
 
 async def test_the_models_answers_are_handed_back() -> None:
-    result = await steps().assess_payment(AssessPaymentInput(item=assessment_item(succeeded())))
+    result = await steps().assess_payment(AssessPaymentInput(item=assessment_item(succeeded()), event=succeeded()))
     assert result.assessment.HasField("fraud")
     assert result.assessment.HasField("churn")
+
+
+def asked(event: UnifiedPaymentEvent) -> AssessPaymentInput:
+    return AssessPaymentInput(item=assessment_item(event), event=event)
+
+
+async def test_the_models_are_told_the_earlier_attempts_on_the_card() -> None:
+    earlier = failed("before", provider_created_at=timestamp(NOW - timedelta(hours=2)))
+    dearer = failed("dearer", provider_created_at=timestamp(NOW - timedelta(hours=1)), amount_cents=2001)
+    scoring = FakeScoring()
+    activities = PaymentEventActivities(FakeRules(), FakeAttempts([earlier, dearer]), scoring, FakeDecisionStore())
+    await activities.assess_payment(asked(failed()))
+    (item,) = scoring.asked
+    assert list(item.payment.previous_attempts) == [earlier.provider_created_at]
+    assert list(item.payment.previous_attempts_other_amounts) == [dearer.provider_created_at]
+
+
+async def test_nobody_is_asked_about_a_retry_while_earlier_attempts_cannot_be_read() -> None:
+    scoring = FakeScoring()
+    away = FakeAttempts(failures=[AttemptsUnavailableError("as told")])
+    activities = PaymentEventActivities(FakeRules(), away, scoring, FakeDecisionStore())
+    with pytest.raises(AttemptsUnavailableError):
+        await activities.assess_payment(asked(failed()))
+    assert scoring.asked == []
+
+
+async def test_attempts_are_not_looked_up_where_no_retry_can_be_recommended() -> None:
+    attempts = FakeAttempts()
+    activities = PaymentEventActivities(FakeRules(), attempts, FakeScoring(), FakeDecisionStore())
+    await activities.assess_payment(asked(succeeded()))
+    assert attempts.calls == 0
 
 
 async def test_persisting_twice_stores_once() -> None:

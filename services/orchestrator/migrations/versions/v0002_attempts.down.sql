@@ -1,0 +1,3 @@
+DROP INDEX tidegate.payment_events_failed_by_customer;
+DROP INDEX tidegate.payment_events_failed_by_payment;
+DROP INDEX tidegate.payment_events_failed_by_card;
