@@ -19,6 +19,8 @@ from mlops.features.windows import SECOND_US, Keys, Marks, inserted, replaced
 # How far apart a provider dates its two events about one attempt. As ADR 0007 has it for the retry budget.
 ONE_ATTEMPT_US: Final = 5 * SECOND_US
 MILLION: Final = 1_000_000
+# As they stand in a state's columns.
+_BYTES: Final = {outcome: bytes((outcome,)) for outcome in Outcome}
 
 
 def after(state: EventState, fact: PaymentFact) -> EventState:
@@ -92,8 +94,14 @@ def _told_by_other(state: EventState, fact: PaymentFact, own: int) -> int:
 def _inserted(state: EventState, fact: PaymentFact, own: int, whole: int) -> EventState:
     at_us = fact.occurred_at_us
     position = bisect_right(state.times, at_us)
-    return state._replace(
+    # Every field by name: a third of the time of _replace, in the one place where it counts.
+    return EventState(
+        entity=state.entity,
+        watermark_us=max(state.watermark_us, min(at_us, fact.arrived_at_us)),
+        floor_us=state.floor_us,
         first_seen_us=at_us if state.first_seen_us == NEVER else min(state.first_seen_us, at_us),
+        last_success_us=state.last_success_us,
+        last_failure_us=state.last_failure_us,
         times=inserted(state.times, position, at_us),
         amounts=inserted(state.amounts, position, fact.amount_cents),
         payments=inserted(state.payments, position, identity(fact.payment_id)),
@@ -103,6 +111,8 @@ def _inserted(state: EventState, fact: PaymentFact, own: int, whole: int) -> Eve
         currencies=inserted(state.currencies, position, currency_code(fact.currency)),
         outcomes=_with_byte(state.outcomes, position, fact.outcome),
         declines=_with_byte(state.declines, position, fact.decline_class or 0),
+        scores=state.scores,
+        reversals=state.reversals,
     )
 
 
@@ -125,13 +135,11 @@ def _peer(entity: Entity, fact: PaymentFact) -> int:
 
 def _forgetting(state: EventState, reached_us: int) -> EventState:
     """Without what no window reaches any more, and without the oldest of too many."""
-    watermark_us = max(state.watermark_us, reached_us)
-    horizon_us = watermark_us - ATTEMPTS_KEPT_US
-    state = state._replace(
-        watermark_us=watermark_us,
-        scores=_kept(state.scores, horizon_us),
-        reversals=_kept(state.reversals, horizon_us),
-    )
+    if reached_us > state.watermark_us:
+        state = state._replace(watermark_us=reached_us)
+    horizon_us = state.watermark_us - ATTEMPTS_KEPT_US
+    if state.scores.times or state.reversals.times:
+        state = state._replace(scores=_kept(state.scores, horizon_us), reversals=_kept(state.reversals, horizon_us))
     count = max(bisect_right(state.times, horizon_us), len(state.times) - MOST_ATTEMPTS)
     return _without_first(state, count) if count > 0 else state
 
@@ -143,7 +151,7 @@ def _kept(marks: Marks, horizon_us: int) -> Marks:
 
 def last(state: EventState, outcome: Outcome, end: int) -> int:
     """When an outcome was last met before a position, also among what is forgotten; or NEVER."""
-    position = state.outcomes.rfind(outcome, 0, end)
+    position = state.outcomes.rfind(_BYTES[outcome], 0, end)
     if position >= 0:
         return state.times[position]
     return state.last_success_us if outcome == Outcome.SUCCEEDED else state.last_failure_us

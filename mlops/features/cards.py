@@ -1,6 +1,7 @@
 """Features of a card at a merchant, across the customers who use it."""
 
 from bisect import bisect_right
+from typing import Final
 
 from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_HARD
 
@@ -20,6 +21,8 @@ from mlops.features.readings import (
 from mlops.features.state import EventState
 from mlops.features.windows import DAY_US, HOUR_US
 
+_HARD: Final = bytes((DECLINE_CLASS_HARD,))
+
 
 def features(state: EventState, at_us: int) -> dict[str, float | None]:
     """The card's features at a moment."""
@@ -34,7 +37,7 @@ def features(state: EventState, at_us: int) -> dict[str, float | None]:
         "card_failed_24h": failed(state, day, end),
         "card_failed_7d": failed(state, week, end),
         "card_decline_rate_30d": share(failed_30d, end - month),
-        "card_hard_declines_30d": declined(state, DECLINE_CLASS_HARD, month, end),
+        "card_hard_declines_30d": declined(state, _HARD, month, end),
         "card_failures_in_a_row": failures_in_a_row(state, end),
         "card_distinct_customers_24h": distinct(state.peers, day, end),
         "card_distinct_customers_30d": distinct(state.peers, month, end),

@@ -1,6 +1,7 @@
 """Features of a merchant's customer."""
 
 from bisect import bisect_right
+from typing import Final
 
 from tidegate.payments.v1.unified_payment_event_pb2 import (
     DECLINE_CLASS_FRAUD,
@@ -28,6 +29,11 @@ from mlops.features.readings import (
 from mlops.features.state import EventState
 from mlops.features.windows import DAY_US, span
 
+_FUNDS: Final = bytes((DECLINE_CLASS_INSUFFICIENT_FUNDS,))
+_HARD: Final = bytes((DECLINE_CLASS_HARD,))
+_FRAUD: Final = bytes((DECLINE_CLASS_FRAUD,))
+_REFUNDED: Final = int(Outcome.REFUNDED)
+_DISPUTED: Final = int(Outcome.DISPUTED)
 _DAY, _WEEK, _MONTH, _QUARTER = (days * DAY_US for days in (1, 7, 30, 90))
 
 
@@ -48,9 +54,9 @@ def features(state: EventState, at_us: int) -> dict[str, float | None]:
         "succeeded_payments_90d": end - quarter - failed(state, quarter, end),
         "decline_rate_7d": share(failed_7d, end - week),
         "decline_rate_30d": share(failed_30d, end - month),
-        "insufficient_funds_declines_30d": declined(state, DECLINE_CLASS_INSUFFICIENT_FUNDS, month, end),
-        "hard_declines_30d": declined(state, DECLINE_CLASS_HARD, month, end),
-        "fraud_declines_30d": declined(state, DECLINE_CLASS_FRAUD, month, end),
+        "insufficient_funds_declines_30d": declined(state, _FUNDS, month, end),
+        "hard_declines_30d": declined(state, _HARD, month, end),
+        "fraud_declines_30d": declined(state, _FRAUD, month, end),
         "failures_in_a_row": failures_in_a_row(state, end),
         "distinct_cards_24h": distinct(state.peers, day, end),
         "distinct_cards_30d": distinct(state.peers, month, end),
@@ -80,6 +86,6 @@ def _reversals(state: EventState, at_us: int) -> dict[str, float | None]:
     start, end = span(state.reversals.times, at_us, _QUARTER)
     reversals = state.reversals.values[start:end]
     return {
-        "refunded_payments_90d": reversals.count(Outcome.REFUNDED),
-        "disputed_payments_90d": reversals.count(Outcome.DISPUTED),
+        "refunded_payments_90d": reversals.count(_REFUNDED),
+        "disputed_payments_90d": reversals.count(_DISPUTED),
     }

@@ -14,6 +14,7 @@ from mlops.features.windows import HOUR_US, inserted
 
 _DAY, _WEEK, _MONTH = 24, 7 * 24, 30 * 24
 _KEY: Final = Struct("<Q")
+_ATTEMPTS, _FAILED, _FRAUD_DECLINES, _REFUNDED, _DISPUTED = map(int, Counted)
 _KINDS: Final = {
     Outcome.SUCCEEDED: (Counted.ATTEMPTS,),
     Outcome.FAILED: (Counted.ATTEMPTS, Counted.FAILED),
@@ -98,10 +99,12 @@ def _counted(state: MerchantState, fact: PaymentFact, hour: int) -> MerchantStat
 
 
 def _forgetting(state: MerchantState, reached_us: int) -> MerchantState:
-    """Without the hours that no window reaches any more."""
+    """Without the hours that no window reaches any more; a day of them at a time, because it costs a pass over all."""
     if reached_us <= state.watermark_us:
         return state
-    counts = state.counts.after(reached_us // HOUR_US - HOURS_KEPT)
+    counts, horizon = state.counts, reached_us // HOUR_US - HOURS_KEPT
+    if counts.hours[0] <= horizon - _DAY:
+        counts = counts.after(horizon)
     return state._replace(watermark_us=reached_us, counts=counts)
 
 
@@ -110,21 +113,21 @@ def features(state: MerchantState, at_us: int) -> dict[str, float | None]:
     counts, hour = state.counts, at_us // HOUR_US
     end = bisect_right(counts.hours, hour)
     last_hour, day, week, month = (bisect_left(counts.hours, hour - hours) for hours in (1, _DAY, _WEEK, _MONTH))
-    attempts_1h = counts.between(Counted.ATTEMPTS, last_hour, end)
-    attempts_24h = counts.between(Counted.ATTEMPTS, day, end)
-    attempts_7d = counts.between(Counted.ATTEMPTS, week, end)
-    attempts_30d = counts.between(Counted.ATTEMPTS, month, end)
-    succeeded_30d = attempts_30d - counts.between(Counted.FAILED, month, end)
+    attempts_1h = counts.between(_ATTEMPTS, last_hour, end)
+    attempts_24h = counts.between(_ATTEMPTS, day, end)
+    attempts_7d = counts.between(_ATTEMPTS, week, end)
+    attempts_30d = counts.between(_ATTEMPTS, month, end)
+    succeeded_30d = attempts_30d - counts.between(_FAILED, month, end)
     return {
         "merchant_attempts_1h": attempts_1h,
         "merchant_attempts_24h": attempts_24h,
         "merchant_attempts_7d": attempts_7d,
-        "merchant_decline_rate_1h": share(counts.between(Counted.FAILED, last_hour, end), attempts_1h),
-        "merchant_decline_rate_24h": share(counts.between(Counted.FAILED, day, end), attempts_24h),
-        "merchant_decline_rate_7d": share(counts.between(Counted.FAILED, week, end), attempts_7d),
-        "merchant_fraud_decline_rate_24h": share(counts.between(Counted.FRAUD_DECLINES, day, end), attempts_24h),
-        "merchant_fraud_decline_rate_7d": share(counts.between(Counted.FRAUD_DECLINES, week, end), attempts_7d),
-        "merchant_refund_rate_30d": share(counts.between(Counted.REFUNDED, month, end), succeeded_30d),
-        "merchant_dispute_rate_30d": share(counts.between(Counted.DISPUTED, month, end), succeeded_30d),
+        "merchant_decline_rate_1h": share(counts.between(_FAILED, last_hour, end), attempts_1h),
+        "merchant_decline_rate_24h": share(counts.between(_FAILED, day, end), attempts_24h),
+        "merchant_decline_rate_7d": share(counts.between(_FAILED, week, end), attempts_7d),
+        "merchant_fraud_decline_rate_24h": share(counts.between(_FRAUD_DECLINES, day, end), attempts_24h),
+        "merchant_fraud_decline_rate_7d": share(counts.between(_FRAUD_DECLINES, week, end), attempts_7d),
+        "merchant_refund_rate_30d": share(counts.between(_REFUNDED, month, end), succeeded_30d),
+        "merchant_dispute_rate_30d": share(counts.between(_DISPUTED, month, end), succeeded_30d),
         "merchant_days_since_first_payment": days_since(state.first_seen_us, at_us),
     }

@@ -14,6 +14,9 @@ from mlops.features.windows import DAY_US, HOUR_US
 # A spread below this share of the mean is taken as this: of a subscription, all amounts are alike.
 _LEAST_SPREAD: Final = 0.1
 _ENOUGH_AMOUNTS: Final = 2
+# As they stand in a state's columns: an enumeration's member is five times as slow to look for.
+_SUCCEEDED: Final = bytes((Outcome.SUCCEEDED,))
+_FAILED: Final = bytes((Outcome.FAILED,))
 
 
 def starts(state: EventState, at_us: int, *lengths_us: int) -> list[int]:
@@ -23,11 +26,11 @@ def starts(state: EventState, at_us: int, *lengths_us: int) -> list[int]:
 
 def failed(state: EventState, start: int, end: int) -> int:
     """How many attempts failed."""
-    return state.outcomes.count(Outcome.FAILED, start, end)
+    return state.outcomes.count(_FAILED, start, end)
 
 
-def declined(state: EventState, decline_class: int, start: int, end: int) -> int:
-    """How many attempts failed with this kind of decline."""
+def declined(state: EventState, decline_class: bytes, start: int, end: int) -> int:
+    """How many attempts failed with this kind of decline, a number of DeclineClass as one byte."""
     return state.declines.count(decline_class, start, end)
 
 
@@ -54,7 +57,7 @@ def days_since_last(state: EventState, outcome: Outcome, at_us: int, end: int) -
 
 def failures_in_a_row(state: EventState, end: int) -> int:
     """How many attempts have failed since the last success that is remembered."""
-    return end - 1 - state.outcomes.rfind(Outcome.SUCCEEDED, 0, end)
+    return end - 1 - state.outcomes.rfind(_SUCCEEDED, 0, end)
 
 
 def hours_since_previous(state: EventState, end: int) -> float | None:
@@ -64,11 +67,11 @@ def hours_since_previous(state: EventState, end: int) -> float | None:
 
 def success_interval_days(state: EventState, start: int, end: int) -> float | None:
     """How far apart successes lie on average."""
-    count = state.outcomes.count(Outcome.SUCCEEDED, start, end)
+    count = state.outcomes.count(_SUCCEEDED, start, end)
     if count <= 1:
         return None
-    first = state.outcomes.find(Outcome.SUCCEEDED, start, end)
-    latest = state.outcomes.rfind(Outcome.SUCCEEDED, start, end)
+    first = state.outcomes.find(_SUCCEEDED, start, end)
+    latest = state.outcomes.rfind(_SUCCEEDED, start, end)
     return (state.times[latest] - state.times[first]) / (count - 1) / DAY_US
 
 

@@ -108,6 +108,7 @@ def identity(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") or 1
 
 
+@lru_cache(maxsize=256)
 def currency_code(currency: str) -> int:
     """Three letters in 15 bits."""
     first, second, third = currency.encode()
