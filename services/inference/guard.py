@@ -56,10 +56,10 @@ class NetworkGuard:
     def enforce_plan(self, plan: RecommendPlanResponse, case: Case) -> None:
         """Hold every retry of a plan inside the rules, each counted against the budget of those after it."""
         attempts = Attempts.of(case)
-        steps = [step for step in plan.steps if self._allowed(step, case, attempts)]
-        steps.sort(key=lambda step: (step.not_before.seconds, step.not_before.nanos))
-        del plan.steps[:]
-        plan.steps.extend(steps)
+        taken_back = [index for index, step in enumerate(plan.steps) if not self._allowed(step, case, attempts)]
+        for index in reversed(taken_back):
+            del plan.steps[index]
+        plan.steps.sort(key=_moment)
 
     def _bound(self, answer: RecommendStrategyResponse, case: Case) -> None:
         bound = earliest_retry(case, Attempts.of(case))
@@ -121,6 +121,10 @@ def earliest_retry(case: Case, attempts: Attempts) -> Bound:
     if case.wait is not None:
         bounds.append(Bound(case.occurred_s + case.wait.seconds, case.wait.name, case.wait.description))
     return max((latest, *bounds), key=_earliest) if bounds else latest
+
+
+def _moment(step: RecoveryStep) -> tuple[int, int]:
+    return step.not_before.seconds, step.not_before.nanos
 
 
 def _earliest(bound: Bound) -> int:

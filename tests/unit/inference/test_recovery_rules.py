@@ -88,6 +88,15 @@ def test_no_amount_is_promised() -> None:
     assert not plan(declined()).HasField("expected_recovered_cents")
 
 
+def test_a_plan_is_made_once_for_all_payments_in_one_situation_and_told_in_the_time_of_each() -> None:
+    fresh = handler()
+    later = OCCURRED + 17 * DAY
+    first, second, again = fresh.plan([declined(), declined(occurred=later), declined()], AT)
+    assert fresh._predictors.recovery._plan_in.cache_info().misses == 1  # type: ignore[attr-defined]  # the rules' own
+    assert [moment - later for moment in retries(second)] == [moment - OCCURRED for moment in retries(first)]
+    assert again == first
+
+
 @given(asked=st.one_of(payments(), retryable_payments()))
 def test_every_plan_keeps_the_contract_and_agrees_with_the_retry_answer(asked: PaymentContext) -> None:
     answer, strategy = plan(asked), HANDLER.recommend([asked], AT)[0]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from tidegate.inference.v1.payment_context_pb2 import Reason
 from tidegate.inference.v1.recovery_service_pb2 import (
     RECOVERY_STEP_KIND_HAND_OVER,
     RECOVERY_STEP_KIND_NOTIFY,
@@ -22,11 +23,13 @@ from tidegate.inference.v1.retry_service_pb2 import (
     RETRY_ACTION_RETRY,
     RETRY_ACTION_UPDATE_PAYMENT_METHOD,
     RecommendStrategyResponse,
+    RetryAction,
 )
 from tidegate.payments.v1.unified_payment_event_pb2 import (
     DECLINE_CLASS_FRAUD,
     DECLINE_CLASS_INTEGRATION,
     DECLINE_CLASS_TRANSIENT,
+    DeclineClass,
 )
 
 from services.inference.case import Case, seconds_up
@@ -39,6 +42,7 @@ NAME = "recovery-rules"
 # Of the code; the version of an answer has that of the tables behind it.
 VERSION = "1"
 _DAY_S = 24 * HOUR_S
+_PLANS_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,25 @@ _SILENT = {DECLINE_CLASS_TRANSIENT}
 _NOTIFIED = Ask(RECOVERY_STEP_KIND_NOTIFY, 0, "tell the customer that the payment failed and will be tried again")
 
 
+class Situation(NamedTuple):
+    """What a plan depends on, but for the moment of the failure; plans in the same situation are made once."""
+
+    decline_class: "DeclineClass"
+    action: "RetryAction"
+    recurring: bool
+    tries: int
+    # The recommended retry, in seconds after the failure; 0 where none is.
+    retry_after_s: int
+
+
 class RecoveryRules:
     """RecoveryPredictor by the tables above. States no expected amount: rules know none."""
 
     def __init__(self, declines: Declines, tables_version: str) -> None:
         self._policies = declines.policies
         self._ladder = Ladder(declines)
-        self._blank = RecommendPlanResponse(provenance=rules_provenance(NAME, f"{VERSION}+{tables_version}"))
+        self._provenance = rules_provenance(NAME, f"{VERSION}+{tables_version}")
+        self._plan_in = lru_cache(maxsize=_PLANS_KEPT)(self._make)
 
     def plan(
         self, cases: Sequence[Case], strategies: Sequence[RecommendStrategyResponse], at: Timestamp
@@ -96,33 +112,52 @@ class RecoveryRules:
 
     def _plan(self, case: Case, strategy: RecommendStrategyResponse, at: Timestamp) -> RecommendPlanResponse:
         answer = RecommendPlanResponse()
-        answer.CopyFrom(self._blank)
-        answer.provenance.predicted_at.CopyFrom(at)
-        answer.steps.extend(self._steps(case, strategy))
-        answer.reasons.append(_reason(self._policies[case.decline_class].name, strategy))
+        answer.CopyFrom(self._plan_in(self._situation(case, strategy)))
+        for step in answer.steps:
+            step.not_before.seconds += case.occurred_s
         answer.reasons.extend(strategy.reasons)
+        answer.provenance.predicted_at.CopyFrom(at)
         return answer
 
-    def _steps(self, case: Case, strategy: RecommendStrategyResponse) -> Iterator[RecoveryStep]:
-        handed_over = HANDED_OVER.get(case.decline_class)
+    def _situation(self, case: Case, strategy: RecommendStrategyResponse) -> Situation:
+        retry = strategy.action == RETRY_ACTION_RETRY
+        return Situation(
+            case.decline_class,
+            strategy.action,
+            case.payment.recurring,
+            self._ladder.tries(case),
+            seconds_up(strategy.retry_at) - case.occurred_s if retry else 0,
+        )
+
+    def _make(self, situation: Situation) -> RecommendPlanResponse:
+        """The plan with times counted from the failure."""
+        decline = self._policies[situation.decline_class].name
+        answer = RecommendPlanResponse(steps=self._steps(situation), provenance=self._provenance)
+        action = RetryAction.Name(situation.action).removeprefix("RETRY_ACTION_").lower()
+        description = f"retry answer {action} for decline class {decline}"
+        answer.reasons.add(code=f"plan.{decline}", description=description)
+        return answer
+
+    def _steps(self, situation: Situation) -> Iterator[RecoveryStep]:
+        handed_over = HANDED_OVER.get(situation.decline_class)
         if handed_over is not None:
-            yield _step(handed_over, case.occurred_s)
+            yield _step(handed_over, 0)
             return
-        after_s = case.occurred_s
-        if strategy.action == RETRY_ACTION_RETRY:
-            if case.decline_class not in _SILENT:
-                yield _step(_NOTIFIED, case.occurred_s)
-            for after_s in self._retries(case, strategy):
+        after_s = 0
+        if situation.action == RETRY_ACTION_RETRY:
+            if situation.decline_class not in _SILENT:
+                yield _step(_NOTIFIED, 0)
+            for after_s in self._retries(situation):
                 yield _retry(after_s)
-        for ask in PLANS[strategy.action]:
-            if case.payment.recurring or not ask.recurring_only:
+        for ask in PLANS[situation.action]:
+            if situation.recurring or not ask.recurring_only:
                 yield _step(ask, after_s)
 
-    def _retries(self, case: Case, strategy: RecommendStrategyResponse) -> Iterator[int]:
+    def _retries(self, situation: Situation) -> Iterator[int]:
         """The recommended retry and, from there, the rest of the ladder."""
-        policy = self._policies[case.decline_class]
-        tries = self._ladder.tries(case)
-        moment_s = seconds_up(strategy.retry_at)
+        policy = self._policies[situation.decline_class]
+        tries = situation.tries
+        moment_s = situation.retry_after_s
         yield moment_s
         while (wait_s := self._ladder.wait_s(policy, tries := tries + 1)) is not None:
             moment_s += wait_s
@@ -138,12 +173,4 @@ def _retry(moment_s: int) -> RecoveryStep:
         kind=RECOVERY_STEP_KIND_RETRY,
         not_before=Timestamp(seconds=moment_s),
         description="try the payment again, unless it has succeeded",
-    )
-
-
-def _reason(decline: str, strategy: RecommendStrategyResponse) -> Reason:
-    action = strategy.DESCRIPTOR.fields_by_name["action"].enum_type.values_by_number[strategy.action].name
-    return Reason(
-        code=f"plan.{decline}",
-        description=f"retry answer {action.removeprefix('RETRY_ACTION_').lower()} for decline class {decline}",
     )
