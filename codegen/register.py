@@ -99,8 +99,8 @@ class Registrar:
 
     def _put(self, subject: str, schema: Schema) -> Registered:
         known = self._versions(subject)
-        if not known:
-            self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+        # Each time: the registry's own default may be NONE, and anyone may have loosened a subject since.
+        self._client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
         try:
             self._client.register_schema(subject, schema)
             found = self._client.lookup_schema(subject, schema)

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import ConfigCompatibilityLevel, SchemaRegistryClient, ServerConfig
 
 from codegen import register
 from services.runtime.clock import SystemIds
@@ -123,6 +123,16 @@ def test_an_incompatible_change_is_refused_with_a_readable_diff(
     assert "BACKWARD_TRANSITIVE" in told
     assert f"    -{old_new[0].rstrip()}".split("\n")[0].strip("- ") in told
     assert "Traceback" not in told
+
+
+def test_a_subject_that_was_loosened_is_held_again(contracts: Contracts, registry: SchemaRegistryClient) -> None:
+    contracts.register()
+    subject = f"{contracts.topic}-value"
+    registry.set_config(subject, ServerConfig(compatibility=ConfigCompatibilityLevel.NONE))
+    contracts.edit("order.proto", "string id = 1;", "int64 id = 1;")
+    assert contracts.register() == 1
+    assert registry.get_config(subject).compatibility_level == "BACKWARD_TRANSITIVE"
+    assert registry.get_versions(subject) == [1]
 
 
 def test_a_registry_that_is_gone_is_named(
