@@ -16,6 +16,8 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from services.orchestrator.rows import text, words
 from workflows.payment_event.ports import EarlierAttempts
 
+# The type of the events that are counted.
+FAILED: Final = "payment.failed"
 # Objects that live through several attempts, by provider and the prefix of their ids; any other object is one attempt.
 # Source: docs.stripe.com/api/payment_intents ("tries a charge each time it is confirmed"), read 2026-11.
 _SEVERAL_ATTEMPTS: Final[Mapping[str, tuple[str, ...]]] = {"stripe": ("pi_",)}
@@ -87,6 +89,18 @@ def failed_event(event: UnifiedPaymentEvent) -> FailedEvent:
 
 def _microseconds(moment: Timestamp) -> int:
     return moment.seconds * 1_000_000 + (moment.nanos + 500) // 1000
+
+
+def lanes(event: UnifiedPaymentEvent) -> frozenset[str]:
+    """Names of which two failed events share one where they may be about one card; none for other events."""
+    if event.event_type != FAILED:
+        return frozenset()
+    keys = [f"payment {event.payment_id}"]
+    if event.card_fingerprint:
+        keys.append(f"card {event.provider} {event.card_fingerprint}")
+    if event.customer_id:
+        keys.append(f"customer {event.merchant_id} {event.customer_id}")
+    return frozenset(keys)
 
 
 def earlier_attempts(event: FailedEvent, others: Iterable[FailedEvent]) -> EarlierAttempts:

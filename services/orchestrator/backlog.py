@@ -1,18 +1,36 @@
-"""Counts the workflows that this process started and that have not ended, against a bound."""
+"""Counts the workflows that this process started and that have not ended, against a bound; keeps lanes in order."""
 
 import asyncio
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from services.runtime.clock import Clock
 from services.runtime.metrics import gauge
 
 
+@dataclass(slots=True)
+class _Place:
+    """One workflow's place; `since` is infinite while it waits for its turn."""
+
+    since: float
+    lanes: frozenset[str]
+    before: frozenset[str]
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Backlog:
-    """Open workflows by id. Entering twice counts once."""
+    """Open workflows by id. Entering twice counts once.
+
+    Workflows with a lane in common take turns, in the order in which they enter.
+    """
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
         self._clock = clock
-        self._entered: dict[str, float] = {}
+        self._entered: dict[str, _Place] = {}
+        # By lane, who entered last.
+        self._last: dict[str, str] = {}
         self._last_left = clock.monotonic()
         self._room = asyncio.Event()
         self._empty = asyncio.Event()
@@ -25,21 +43,37 @@ class Backlog:
         """How many more may enter."""
         return max(0, self._limit - len(self._entered))
 
-    def enter(self, workflow_id: str) -> None:
-        """A workflow is about to be started."""
-        self._entered[workflow_id] = self._clock.monotonic()
+    def enter(self, workflow_id: str, lanes: Iterable[str] = ()) -> bool:
+        """A workflow is about to be started; whether it is its turn. One that is there already keeps its place."""
+        if workflow_id not in self._entered:
+            taken = frozenset(lanes)
+            before = frozenset(self._last[lane] for lane in taken if lane in self._last)
+            self._entered[workflow_id] = _Place(math.inf, taken, before)
+            self._last.update(dict.fromkeys(taken, workflow_id))
         self._update()
+        return self._take_turn(workflow_id)
+
+    async def wait_for_turn(self, workflow_id: str) -> None:
+        """Return once all that entered its lanes before it have left."""
+        while in_front := self._in_front(workflow_id):
+            await self._entered[in_front[0]].left.wait()
+        self._take_turn(workflow_id)
 
     def leave(self, workflow_id: str) -> None:
-        """A workflow has ended, or was found to have ended."""
-        if self._entered.pop(workflow_id, None) is not None:
+        """A workflow has ended, was found to have ended, or is not started after all."""
+        place = self._entered.pop(workflow_id, None)
+        if place is not None:
             self._last_left = self._clock.monotonic()
+            for lane in place.lanes:
+                if self._last[lane] == workflow_id:
+                    del self._last[lane]
+            place.left.set()
         self._update()
 
     def since(self, seconds: float) -> list[str]:
-        """Workflows that entered at least so long ago."""
+        """Workflows whose turn came at least so long ago."""
         before = self._clock.monotonic() - seconds
-        return [workflow_id for workflow_id, entered in self._entered.items() if entered <= before]
+        return [workflow_id for workflow_id, place in self._entered.items() if place.since <= before]
 
     def stuck_for(self) -> float:
         """Seconds since a workflow has left, while there is no room; 0 while there is."""
@@ -52,6 +86,16 @@ class Backlog:
     async def wait_until_empty(self, timeout_seconds: float) -> bool:
         """Whether all have left, by the timeout."""
         return await _happens(self._empty, timeout_seconds)
+
+    def _take_turn(self, workflow_id: str) -> bool:
+        turn = not self._in_front(workflow_id)
+        if turn and workflow_id in self._entered:
+            self._entered[workflow_id].since = self._clock.monotonic()
+        return turn
+
+    def _in_front(self, workflow_id: str) -> list[str]:
+        place = self._entered.get(workflow_id)
+        return [one for one in place.before if one in self._entered] if place is not None else []
 
     def _update(self) -> None:
         _set(self._room, to=self.room() > 0)

@@ -159,10 +159,21 @@ class Bridge:
 
     def _begin(self, plan: Planned) -> None:
         self._offsets.begin(plan.position)
-        self._backlog.enter(plan.start.workflow_id)
-        task = asyncio.create_task(self._start(plan))
+        is_its_turn = self._backlog.enter(plan.start.workflow_id, plan.lanes)
+        task = asyncio.create_task(self._start(plan) if is_its_turn else self._start_in_turn(plan))
         self._starting.add(task)
         task.add_done_callback(self._started)
+
+    async def _start_in_turn(self, plan: Planned) -> None:
+        """Start it once those before it on its card are decided: its decision counts their attempts."""
+        try:
+            await self._backlog.wait_for_turn(plan.start.workflow_id)
+            while self._on_hold():  # noqa: ASYNC110 - the hold is a question, not an event
+                await asyncio.sleep(_BACKOFF_SECONDS[0])
+        except asyncio.CancelledError:
+            self._backlog.leave(plan.start.workflow_id)
+            raise
+        await self._start(plan)
 
     async def _start(self, plan: Planned) -> None:
         start = plan.start

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
+from services.orchestrator.attempts import lanes
 from services.orchestrator.handler import WorkflowStart, start_for_event, start_for_failure, start_for_poison
 from services.runtime.clock import Clock
 from services.runtime.consumer import Record
@@ -31,6 +32,8 @@ class Planned:
     position: Position
     start: WorkflowStart
     is_poison: bool = False
+    # Events with a lane in common are decided one after another.
+    lanes: frozenset[str] = frozenset()
 
 
 class Planner:
@@ -50,5 +53,5 @@ class Planner:
             log.error("message.poison", reason=str(error))  # noqa: TRY400 - poison is no fault of ours to trace
             return Planned(position, start_for_poison(error, self._clock.now(), record.headers), is_poison=True)
         if isinstance(message, UnifiedPaymentEvent):
-            return Planned(position, start_for_event(message, position, record.headers))
+            return Planned(position, start_for_event(message, position, record.headers), lanes=lanes(message))
         return Planned(position, start_for_failure(message, record.headers))

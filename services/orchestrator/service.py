@@ -172,10 +172,16 @@ class Orchestrator:
             PostgresDecisionStore(self._database, batch_rows=rows, stored=relay.ring),
         )
         reviews = DlqReviewActivities(PostgresQuarantine(self._database, batch_rows=rows))
+        loop = asyncio.get_running_loop()
+
+        def ended(workflow_id: str) -> None:
+            # Told on one of the SDK's threads; whoever waits for the backlog waits in the loop.
+            loop.call_soon_threadsafe(backlog.leave, workflow_id)
+
         running = worker(
             client,
             [*steps.all, *reviews.all],
-            StepInterceptor(self._clock, ended=backlog.leave),
+            StepInterceptor(self._clock, ended=ended),
             in_flight=settings.orchestrator.workflows_in_flight,
             task_queue=self._topics.task_queue,
         )

@@ -13,7 +13,7 @@ from tidegate.review.v1.payment_event_pb2 import (
     PersistOutcome,
 )
 
-from services.orchestrator.attempts import earlier_attempts, failed_event
+from services.orchestrator.attempts import FAILED, earlier_attempts, failed_event
 from services.orchestrator.rulebook import Rulebook
 from workflows.payment_event.ports import EarlierAttempts
 from workflows.storage import Refused
@@ -48,7 +48,7 @@ class FakeAttempts:
         self.calls += 1
         if self.failures:
             raise self.failures.pop(0)
-        known = [failed_event(each) for each in self.events if each.event_type == "payment.failed"]
+        known = [failed_event(each) for each in self.events if each.event_type == FAILED]
         return [earlier_attempts(failed_event(event), known) for event in events]
 
 

@@ -14,6 +14,7 @@ from tests.fakes.storage import FakeAttempts, FakeDecisionStore, FakeQuarantine,
 from workflows.dlq_review import contract as dlq_review
 from workflows.dlq_review.activities import DlqReviewActivities
 from workflows.errors import (
+    AttemptsUnavailableError,
     RulesUnavailableError,
     ScoringRefusedError,
     ScoringUnavailableError,
@@ -68,6 +69,7 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "rules_back_on_third_try": lambda: on_event(succeeded(), rules=FakeRules(failures=away(RulesUnavailableError, 2))),
     "rules_away": lambda: on_event(succeeded(), rules=FakeRules(failures=away(RulesUnavailableError, 3))),
     "models_away": lambda: on_event(failed(), scoring=FakeScoring(failures=away(ScoringUnavailableError, 3))),
+    "attempts_away": lambda: on_event(failed(), attempts=FakeAttempts(failures=away(AttemptsUnavailableError, 3))),
     "models_refuse": lambda: on_event(succeeded(), scoring=FakeScoring(failures=away(ScoringRefusedError, 1))),
     "storage_back_on_second_try": lambda: on_event(
         succeeded(), store=FakeDecisionStore(failures=away(StorageUnavailableError, 1))

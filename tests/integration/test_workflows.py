@@ -112,6 +112,21 @@ async def test_an_event_that_no_model_answers_is_stored_degraded_and_not_retried
     assert (result.action, result.outcome) == (DECISION_ACTION_REVIEW, PERSIST_OUTCOME_STORED)
 
 
+async def test_an_event_whose_earlier_attempts_cannot_be_read_is_stored_degraded_without_a_retry(
+    temporal: WorkflowEnvironment,
+) -> None:
+    scenario = SCENARIOS["attempts_away"]()
+    result, _ = await run(temporal, scenario, "attempts-away")
+    decision = scenario.store.records[result.event_id].decision
+    assert [(step.step, step.cause) for step in decision.degraded_steps] == [
+        ("assess_payment", "AttemptsUnavailableError")
+    ]
+    assert (scenario.attempts.calls, scenario.scoring.asked) == (3, [])
+    assert (result.action, result.outcome) == (DECISION_ACTION_REVIEW, PERSIST_OUTCOME_STORED)
+    assert not decision.HasField("retry")
+    assert not decision.HasField("recovery")
+
+
 async def test_a_question_that_the_models_refuse_is_asked_once(temporal: WorkflowEnvironment) -> None:
     scenario = SCENARIOS["models_refuse"]()
     result, _ = await run(temporal, scenario, "models-refuse")

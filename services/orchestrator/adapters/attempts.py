@@ -8,7 +8,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.adapters.coalescer import Coalescer
 from services.orchestrator.adapters.database import REFUSALS, Database, DatabaseUnavailableError, reason_of
-from services.orchestrator.attempts import FailedEvent, earlier_attempts, failed_event
+from services.orchestrator.attempts import FAILED, FailedEvent, earlier_attempts, failed_event
 from workflows.errors import AttemptsUnavailableError
 from workflows.payment_event.ports import EarlierAttempts
 
@@ -41,7 +41,7 @@ def _newest(condition: str) -> str:
     """The newest failures of the event's provider and mode up to its moment, by one way to find its card."""
     return f"""(
     SELECT {_COLUMNS} FROM tidegate.payment_events AS known
-    WHERE known.event_type = 'payment.failed' AND {condition}
+    WHERE known.event_type = '{FAILED}' AND {condition}
       AND known.provider = asked.provider AND known.livemode = asked.livemode AND known.event_id <> asked.event_id
       AND known.provider_created_at <= asked.provider_created_at
       AND known.provider_created_at >= asked.provider_created_at - interval '{LOOKBACK_HOURS} hours'

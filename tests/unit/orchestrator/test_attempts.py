@@ -11,10 +11,10 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.inference.tables import read_rule_tables
 from services.orchestrator.adapters.attempts import LOOKBACK_HOURS, MOST_ROWS
-from services.orchestrator.attempts import MOST_ATTEMPTS, earlier_attempts, failed_event, may_be_one_card
+from services.orchestrator.attempts import MOST_ATTEMPTS, earlier_attempts, failed_event, lanes, may_be_one_card
 from services.runtime import contract
 from services.runtime.clock import timestamp
-from tests.fakes.payments import failed
+from tests.fakes.payments import failed, succeeded
 from tests.fakes.times import NOW
 from workflows.payment_event.ports import EarlierAttempts
 from workflows.payment_event.questions import assessment_item, with_attempts
@@ -125,9 +125,17 @@ def test_a_card_is_one_card_over_payments_customers_and_merchants() -> None:
 def test_where_a_card_is_not_known_the_strictest_reading_holds(
     one: dict[str, Any], other: dict[str, Any], *, same: bool
 ) -> None:
-    first, second = failed_event(told_by_charge(1, 1, **one)), failed_event(told_by_charge(2, 0, **other))
-    assert may_be_one_card(first, second) is same
-    assert may_be_one_card(second, first) is same
+    first, second = told_by_charge(1, 1, **one), told_by_charge(2, 0, **other)
+    assert may_be_one_card(failed_event(first), failed_event(second)) is same
+    assert may_be_one_card(failed_event(second), failed_event(first)) is same
+    assert lanes(first) & lanes(second) or not same
+
+
+def test_events_of_one_card_are_decided_in_turn_and_other_events_at_once() -> None:
+    assert not lanes(succeeded())
+    elsewhere = told_by_charge(1, 1, "stripe:pi_2", customer_id="cus_bob", merchant_id="acct_other")
+    assert lanes(elsewhere) & lanes(told_by_charge(2, 0))
+    assert not lanes(elsewhere) & lanes(told_by_charge(2, 0, card_fingerprint="fp_bob"))
 
 
 @given(

@@ -52,3 +52,52 @@ async def test_the_metric_follows() -> None:
     assert gauge("tidegate_workflow_backlog")._value.get() == 1
     backlog.leave("a")
     assert gauge("tidegate_workflow_backlog")._value.get() == 0
+
+
+async def test_those_with_a_lane_in_common_take_turns_and_others_do_not_wait() -> None:
+    backlog = Backlog(9, CLOCK)
+    assert backlog.enter("a", ["card"])
+    assert not backlog.enter("b", ["card", "payment"])
+    assert not backlog.enter("c", ["payment"])
+    assert backlog.enter("d", ["another card"])
+    order: list[str] = []
+
+    async def take(workflow_id: str) -> None:
+        await backlog.wait_for_turn(workflow_id)
+        order.append(workflow_id)
+
+    tasks = [asyncio.create_task(take(workflow_id)) for workflow_id in "cb"]
+    await asyncio.sleep(0.01)
+    assert order == []
+    backlog.leave("a")
+    await asyncio.sleep(0.01)
+    assert order == ["b"]
+    backlog.leave("b")
+    await asyncio.gather(*tasks)
+    assert order == ["b", "c"]
+    backlog.leave("c")
+    assert backlog.enter("e", ["card", "payment"])
+
+
+async def test_a_workflow_that_enters_again_keeps_its_place_and_does_not_wait_for_itself() -> None:
+    backlog = Backlog(9, CLOCK)
+    backlog.enter("a", ["card"])
+    assert backlog.enter("a", ["card"])
+    backlog.enter("b", ["card"])
+    assert backlog.enter("a", ["card"])
+    assert not backlog.enter("b", ["card"])
+    backlog.leave("a")
+    assert backlog.enter("b", ["card"])
+
+
+async def test_one_that_waits_for_its_turn_is_not_taken_for_one_that_runs_long() -> None:
+    clock = FrozenClock(datetime(2026, 11, 23, tzinfo=UTC))
+    backlog = Backlog(9, clock)
+    backlog.enter("a", ["card"])
+    backlog.enter("b", ["card"])
+    clock.advance(timedelta(seconds=30))
+    assert backlog.since(30) == ["a"]
+    backlog.leave("a")
+    await backlog.wait_for_turn("b")
+    assert backlog.since(30) == []
+    assert backlog.since(0) == ["b"]

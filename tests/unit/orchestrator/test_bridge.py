@@ -22,7 +22,7 @@ from services.runtime.errors import BrokenRule, InvalidMessageError, NeighbourUn
 from services.runtime.flood import FloodLimit
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
 from tests.fakes.orchestrator import FakeSource, FakeStarter, record
-from tests.fakes.payments import RECEIPT, failure, succeeded
+from tests.fakes.payments import RECEIPT, failed, failure, succeeded
 from workflows.dlq_review.contract import DlqReviewInput
 
 EVENTS, FAILURES = "events", "failures"
@@ -308,3 +308,59 @@ async def test_workflows_that_ended_elsewhere_are_swept_out_of_the_backlog() -> 
     setup.clock.advance(timedelta(seconds=60))
     await setup.bridge.sweep()
     assert setup.backlog.since(0) == ["stripe:evt_1"]
+
+
+def failed_record(number: int, card: str = "fp_ada") -> Record:
+    event = failed(str(number), card_fingerprint=card, customer_id=None)
+    return record(EVENTS, number, event.SerializeToString(), 0)
+
+
+async def test_failures_on_one_card_are_started_one_after_another_and_in_order() -> None:
+    setup = Setup([failed_record(0), failed_record(1), failed_record(2, "fp_bob"), event_record(3), failed_record(4)])
+    async with setup.running():
+        await setup.settle()
+        assert list(setup.starter.started) == ["stripe:evt_0", "stripe:evt_2", "stripe:evt_3"]
+        assert setup.source.committed == {(EVENTS, 0): 1}
+        setup.backlog.leave("stripe:evt_0")
+        await setup.settle()
+        assert list(setup.starter.started)[3:] == ["stripe:evt_1"]
+        setup.backlog.leave("stripe:evt_1")
+        await setup.settle()
+    assert list(setup.starter.started)[4:] == ["stripe:evt_4"]
+    assert setup.source.committed == {(EVENTS, 0): 5}
+
+
+async def test_an_event_delivered_again_while_it_waits_for_its_turn_does_not_jump_the_queue() -> None:
+    again = record(EVENTS, 2, failed_record(1).value, 0)
+    setup = Setup([failed_record(0), failed_record(1), again])
+    async with setup.running():
+        await setup.settle()
+        assert list(setup.starter.started) == ["stripe:evt_0"]
+        setup.backlog.leave("stripe:evt_0")
+        await setup.settle()
+    assert list(setup.starter.started) == ["stripe:evt_0", "stripe:evt_1"]
+    assert setup.source.committed == {(EVENTS, 0): 3}
+
+
+async def test_whose_turn_comes_while_storage_is_away_waits_on() -> None:
+    setup = Setup([failed_record(0), failed_record(1)])
+    async with setup.running():
+        await setup.settle()
+        setup.held = True
+        setup.backlog.leave("stripe:evt_0")
+        await setup.settle()
+        assert list(setup.starter.started) == ["stripe:evt_0"]
+        setup.held = False
+        await asyncio.sleep(0.2)
+    assert list(setup.starter.started) == ["stripe:evt_0", "stripe:evt_1"]
+
+
+async def test_what_still_waits_for_its_turn_at_the_end_is_not_committed_and_leaves_no_backlog() -> None:
+    setup = Setup([failed_record(0), failed_record(1)])
+    async with setup.running():
+        await setup.settle()
+    await setup.bridge.finish(0.05)
+    await asyncio.sleep(0)
+    assert setup.source.committed == {(EVENTS, 0): 1}
+    assert setup.backlog.since(0) == ["stripe:evt_0"]
+    assert len(setup.backlog) == 1
