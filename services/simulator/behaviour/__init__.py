@@ -1,0 +1,1 @@
+"""A world to learn from: a year of customers, issuers and fraudsters, with the truth kept apart from events."""
