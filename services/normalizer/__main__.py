@@ -21,7 +21,7 @@ from services.normalizer.pipeline import Pipeline
 from services.normalizer.ports import Stream, StreamHeldError
 from services.normalizer.service import EXIT_FAILED, EXIT_STOPPED, serve
 from services.normalizer.settings import NormalizerSettings
-from services.normalizer.sources import TOPICS, Topics
+from services.normalizer.sources import MAX_MESSAGE_BYTES, TOPICS, Topics
 from services.runtime.clock import SystemClock, SystemIds
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.flood import FloodLimit
@@ -73,6 +73,7 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
             config,
             transactional_id=_transactional_id(topics, process),
             timeout_ms=settings.normalizer_transaction_timeout_ms,
+            max_message_bytes=MAX_MESSAGE_BYTES,
             stopping=stopping,
         )
         producer.start()

@@ -14,15 +14,13 @@ from tidegate.payments.v1.validation_failure_pb2 import MessageOrigin, Validatio
 from services.normalizer.compiler import SCHEMA_VERSION, Map, compile_mapping
 from services.normalizer.money import Unit
 from services.normalizer.nulls import present
+from services.normalizer.sources import LARGEST_MESSAGE_BYTES
 from services.normalizer.table import ObjectMapping, source_paths
 from services.runtime.contract import broken_rules
 from services.runtime.errors import BrokenRule, InvalidMessageError, Position
 
 Outcome = UnifiedPaymentEvent | ValidationFailure
 """What is to be published, and so where: events on payments.normalized, failures on payments.validation.dlq."""
-
-# The largest value that is published as an event: below the topic's limit of 1 MiB, with room for key and headers.
-LARGEST_EVENT_BYTES = 1_000_000
 
 # Bounds of the failure's own contract.
 _MOST_VIOLATIONS = 100
@@ -87,7 +85,10 @@ def unreadable(poison: InvalidMessageError, now: Timestamp) -> ValidationFailure
 
 def too_large(size: int) -> BrokenRule:
     """The rule that an event breaks which no topic takes."""
-    message = f"the normalised event is larger than {LARGEST_EVENT_BYTES} bytes; metadata is what grows without bound"
+    message = (
+        f"the normalised event is larger, with key and headers, than its topic takes ({LARGEST_MESSAGE_BYTES} bytes); "
+        "metadata is what grows without bound"
+    )
     return BrokenRule("event.too_large", "data.object", message, f"bytes({size})")
 
 

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
 from services.normalizer.pipeline import Pipeline, Result
-from services.normalizer.ports import BatchAbortedError, Stream, StreamLostError
+from services.normalizer.ports import BatchAbortedError, MessagesTooLargeError, Stream, StreamLostError
 from services.runtime import metrics
 from services.runtime.clock import Clock, timestamp
 from services.runtime.consumer import Record
@@ -85,20 +86,27 @@ class Loop:
     def _handle(self, stream: Stream, pipeline: Pipeline, records: Sequence[Record]) -> None:
         started = self._clock.monotonic()
         try:
-            results = pipeline.process(records, timestamp(self._clock.now()))
-            failed = [result.failure is not None for result in results]
-            if not self._flood.admits(failed):
-                self._stop_flood(stream, results)
-            stream.deliver([result.outgoing for result in results])
+            now = timestamp(self._clock.now())
+            results = self._admitted(stream, pipeline.process(records, now))
+            try:
+                stream.deliver([result.outgoing for result in results])
+            except MessagesTooLargeError as error:
+                results = self._admitted(stream, _without_too_large(pipeline, records, results, error, now))
+                _deliver_at_last(stream, results)
         except (BatchAbortedError, NeighbourUnavailableError) as error:
             self._try_again(stream, error)
             return
-        self._flood.count(failed)
+        self._flood.count(_failed(results))
         self._trouble = None
         self._pause = _FIRST_PAUSE_SECONDS
         self.batches_delivered += 1
         metrics.histogram("tidegate_batch_duration_seconds").labels(STAGE).observe(self._clock.monotonic() - started)
         self._report(results)
+
+    def _admitted(self, stream: Stream, results: Sequence[Result]) -> Sequence[Result]:
+        if not self._flood.admits(_failed(results)):
+            self._stop_flood(stream, results)
+        return results
 
     def _try_again(self, stream: Stream, error: Exception) -> None:
         self._trouble = str(error)
@@ -144,6 +152,37 @@ class Loop:
         if code not in self._reported_codes and len(self._reported_codes) < _MOST_REPORTED_CODES:
             self._reported_codes.add(code)
             _log.warning("message.unknown_code", code=code)
+
+
+def _failed(results: Sequence[Result]) -> Sequence[bool]:
+    return [result.failure is not None for result in results]
+
+
+def _without_too_large(
+    pipeline: Pipeline,
+    records: Sequence[Record],
+    results: Sequence[Result],
+    error: MessagesTooLargeError,
+    now: Timestamp,
+) -> Sequence[Result]:
+    """The same results with failures for what was too large. A failure is small: where it is too large, so is all."""
+    put_aside = list(results)
+    for number in error.numbers:
+        if results[number].failure is not None:
+            raise _takes_nothing(error)
+        put_aside[number] = pipeline.put_aside(records[number], results[number], now)
+    return put_aside
+
+
+def _deliver_at_last(stream: Stream, results: Sequence[Result]) -> None:
+    try:
+        stream.deliver([result.outgoing for result in results])
+    except MessagesTooLargeError as error:
+        raise _takes_nothing(error) from error
+
+
+def _takes_nothing(error: MessagesTooLargeError) -> StreamLostError:
+    return StreamLostError(f"not even a failure's message is taken: {error}; is that set anywhere?")
 
 
 def _report_failure(failure: ValidationFailure) -> None:

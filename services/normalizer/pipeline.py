@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_UNKNOWN, UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
-from services.normalizer.handler import LARGEST_EVENT_BYTES, Normalizer, defect, too_large, unreadable
-from services.normalizer.sources import Topics
+from services.normalizer.handler import Normalizer, defect, too_large, unreadable
+from services.normalizer.sources import LARGEST_MESSAGE_BYTES, Topics
 from services.runtime.consumer import Record
 from services.runtime.errors import InvalidMessageError, Position
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
@@ -20,8 +20,10 @@ from services.runtime.telemetry import incoming_trace, logger, outgoing_trace, t
 
 _log = logger(__name__)
 _tracer = tracer(__name__)
-# What a failure takes along of its original's headers: enough to find it, and nothing that may be the fault itself.
+# What a message takes along of its original's headers: what joins the hops, and nothing that may be a fault itself. Who
+# sends a webhook has a say in the trace's headers, and older messages on the topics may hold them at any length.
 _FOLLOWING_HEADERS = (RECEIPT_ID, EVENT_ID, "traceparent", "tracestate")
+_LONGEST_HEADER = 512
 
 
 class Result(NamedTuple):
@@ -53,6 +55,12 @@ class Pipeline:
         handle = self._handle_in_trace if self._traced else self._handle
         return [handle(record, now) for record in records]
 
+    def put_aside(self, record: Record, result: Result, now: Timestamp) -> Result:
+        """The failure in place of an event that the producer found too large."""
+        webhook = self._readers[record.position.topic].unframe(record.value, record.position)
+        broken = too_large(_size(result.outgoing))
+        return self._failed(record, self._normalizer.reject(webhook, broken, record.position, now))
+
     def _handle_in_trace(self, record: Record, now: Timestamp) -> Result:
         with incoming_trace(record.headers), _tracer.start_as_current_span("normalize"):
             return self._handle(replace(record, headers={**record.headers, **outgoing_trace()}), now)
@@ -71,19 +79,32 @@ class Pipeline:
         if isinstance(outcome, ValidationFailure):
             return self._failed(record, outcome)
         value = self._events.frame(outcome)  # normalize has checked it
-        if len(value) > LARGEST_EVENT_BYTES:
-            return self._failed(record, self._normalizer.reject(webhook, too_large(len(value)), position, now))
-        headers = {**record.headers, EVENT_ID: outcome.event_id, RECEIPT_ID: outcome.receipt_id}
+        headers = {**_following(record.headers), EVENT_ID: outcome.event_id, RECEIPT_ID: outcome.receipt_id}
         outgoing = Outgoing(self._events.topic, outcome.merchant_id.encode(), value, headers)
+        if (size := _size(outgoing)) > LARGEST_MESSAGE_BYTES:
+            return self._failed(record, self._normalizer.reject(webhook, too_large(size), position, now))
         is_unknown = outcome.decline_class == DECLINE_CLASS_UNKNOWN
         return Result(position.topic, outgoing, unknown_code=outcome.failure_code if is_unknown else None)
 
     def _failed(self, record: Record, failure: ValidationFailure) -> Result:
-        headers = {name: record.headers[name] for name in _FOLLOWING_HEADERS if name in record.headers}
         value = self._failures.encode(failure)
-        key = failure.event_id.encode()
-        outgoing = Outgoing(self._failures.topic, key, value, {**headers, EVENT_ID: failure.event_id})
+        headers = {**_following(record.headers), EVENT_ID: failure.event_id}
+        outgoing = Outgoing(self._failures.topic, failure.event_id.encode(), value, headers)
         return Result(record.position.topic, outgoing, failure=failure)
+
+
+def _following(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name in _FOLLOWING_HEADERS
+        if (value := headers.get(name)) is not None and len(value) <= _LONGEST_HEADER
+    }
+
+
+def _size(message: Outgoing) -> int:
+    """Bytes of the message's parts, without what frames them."""
+    headers = sum(len(name) + len(value.encode()) for name, value in message.headers.items())
+    return len(message.key) + len(message.value) + headers
 
 
 def _log_defect(error: Exception, position: Position) -> None:

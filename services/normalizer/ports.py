@@ -11,6 +11,18 @@ class BatchAbortedError(Exception):
     """A batch was taken back whole: nothing of it is visible, and `rewind` lets its records be read again."""
 
 
+class MessagesTooLargeError(Exception):
+    """Some of a delivery's messages are larger than can be published, ever; nothing of the delivery is visible.
+
+    The batch is still in hand: `deliver` can be called again with other messages in their place.
+    """
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        # Which ones, counted from 0 in the order of the delivery.
+        self.numbers = tuple(numbers)
+        super().__init__(f"{len(self.numbers)} messages are larger than the producer's message.max.bytes")
+
+
 class StreamLostError(Exception):
     """The stream cannot go on, and nothing of the last batch is visible; a new stream can."""
 
@@ -36,7 +48,7 @@ class Stream(Protocol):
     def deliver(self, outgoing: Sequence[Outgoing]) -> None:
         """Publish, and mark the last batch as consumed: both or neither.
 
-        Raises BatchAbortedError and StreamLostError.
+        Raises MessagesTooLargeError, BatchAbortedError and StreamLostError.
         """
         ...
 

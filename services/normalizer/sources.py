@@ -12,6 +12,11 @@ from tidegate.stripe.v1.refund_pb2 import RefundWebhook
 
 GROUP: Final = "normalizer"
 
+# What the topics written here take and the producer lets through: proto/topics, max_message_bytes.
+MAX_MESSAGE_BYTES: Final = 1_048_576
+# The largest message that is published, with its key and its headers: the rest is for the framing of record and batch.
+LARGEST_MESSAGE_BYTES: Final = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:

@@ -141,10 +141,17 @@ def tracer(name: str) -> trace.Tracer:
     return trace.get_tracer(name)
 
 
+# What W3C Trace Context (section 3.3.1.5) obliges a hop to pass on. A longer one is dropped whole: it is a stranger's,
+# it would travel with every message that follows, and a part of it is no trace state.
+_LONGEST_TRACE_STATE = 512
+
+
 def outgoing_trace() -> dict[str, str]:
     """The current W3C trace context as headers (`traceparent`, `tracestate`); empty when there is none."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
+    if len(carrier.get("tracestate", "")) > _LONGEST_TRACE_STATE:
+        del carrier["tracestate"]
     return carrier
 
 
@@ -165,14 +172,17 @@ def relayed_trace(headers: Mapping[str, str], trace_id: str) -> dict[str, str]:
     """Trace headers to send on from a process that makes no spans: the incoming ones, else a trace that begins here.
 
     So logs and later hops can be joined where nothing is exported. `trace_id` is 32 hexadecimal digits, used where the
-    incoming headers have no valid `traceparent`; its second half names the span.
+    incoming headers have no valid `traceparent`; its second half names the span. A `tracestate` of more than 512
+    characters is left out.
     """
     incoming = headers.get("traceparent", "")
     if not _TRACEPARENT.fullmatch(incoming):
         # Sampled: whether a later hop records it is that hop's choice.
         return {"traceparent": f"00-{trace_id}-{trace_id[16:]}-01"}
     state = headers.get("tracestate")
-    return {"traceparent": incoming, "tracestate": state} if state else {"traceparent": incoming}
+    if not state or len(state) > _LONGEST_TRACE_STATE:
+        return {"traceparent": incoming}
+    return {"traceparent": incoming, "tracestate": state}
 
 
 def is_tracing() -> bool:

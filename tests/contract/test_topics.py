@@ -10,6 +10,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from codegen.image import PROTO
 from codegen.register import Sources
 from codegen.topics import Topic, load_topics
+from services.gateway import __main__ as gateway
+from services.normalizer import sources as normalizer
 
 TOPICS = load_topics(PROTO / "topics")
 SERVICES = {folder.name for folder in Path("services").iterdir() if (folder / "__main__.py").exists()}
@@ -30,6 +32,17 @@ def test_the_message_is_the_first_of_its_file(topic: Topic) -> None:
     text = (PROTO / path).read_text()
     first = text.index("\nmessage ")
     assert text[first:].startswith(f"\nmessage {topic.message.rpartition('.')[2]} {{")
+
+
+def test_each_topic_takes_what_its_producer_lets_through() -> None:
+    """A larger message would be refused by the broker, after the producer has promised it."""
+    largest = {"gateway": gateway.__dict__["_MAX_MESSAGE_BYTES"], "normalizer": normalizer.MAX_MESSAGE_BYTES}
+    limits = {(topic.producer, topic.max_message_bytes) for topic in TOPICS.values() if topic.producer in largest}
+    assert limits == set(largest.items())
+    assert {topic.name for topic in TOPICS.values() if topic.producer == "normalizer"} == {
+        normalizer.TOPICS.normalized,
+        normalizer.TOPICS.failures,
+    }
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)

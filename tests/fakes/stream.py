@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.normalizer.ports import BatchAbortedError, StreamHeldError
+from services.normalizer.ports import BatchAbortedError, MessagesTooLargeError, StreamHeldError
 from services.runtime.consumer import Record
 from services.runtime.producer import Outgoing
 
@@ -30,6 +30,8 @@ class MemoryStream:
         self._position = broker.committed
         self._batch_start = broker.committed
         self.failures: list[Exception] = []
+        # Bytes of the largest value that is taken.
+        self.largest = 1_048_576
         self.down: str | None = None
         self.closed = False
 
@@ -56,6 +58,9 @@ class MemoryStream:
         """Take the messages and move on what is committed, unless the next failure says no."""
         if self.failures:
             raise self.failures.pop(0)
+        too_large = [number for number, message in enumerate(outgoing) if len(message.value) > self.largest]
+        if too_large:
+            raise MessagesTooLargeError(too_large)
         self._broker.delivered += outgoing
         self._broker.committed = self._position
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from services.normalizer.ports import Stream, StreamHeldError
+from services.normalizer.ports import MessagesTooLargeError, Stream, StreamHeldError
 from services.runtime.consumer import Record
 from services.runtime.producer import Outgoing
 
@@ -58,6 +58,21 @@ class StreamSuite:
         read_until(stream, 2)
         stream.deliver([Outgoing(place.topic, b"k", b"out", {"h": "v"})])
         assert place.visible() == [b"out"]
+        stream.close()
+
+    def test_messages_that_are_too_large_are_named_and_the_batch_can_be_delivered_without_them(
+        self, place: Place
+    ) -> None:
+        stream = place.connect()
+        read_until(stream, 2)
+        small, large = (Outgoing(place.topic, b"k", value, {}) for value in (b"out", b"x" * 1_100_000))
+        with pytest.raises(MessagesTooLargeError) as error:
+            stream.deliver([large, small, large])
+        assert error.value.numbers == (0, 2)
+        assert place.visible() == []
+        stream.deliver([small])
+        assert place.visible() == [b"out"]
+        assert read_until(stream, 2)[0].value == b"2"
         stream.close()
 
     def test_a_batch_that_is_not_delivered_is_read_again_after_a_rewind(self, place: Place) -> None:

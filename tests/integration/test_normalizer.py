@@ -35,6 +35,7 @@ _PARTITIONS = 3
 _SECONDS = 60.0
 # Shorter than by default, so that a killed process's partitions are taken over sooner.
 _SESSION_MS = 6000
+_SENDING = {"linger.ms": 1, "enable.idempotence": True}
 IDS = FixedSchemaIds()
 
 
@@ -61,7 +62,7 @@ class World:
         self._suffix = suffix
         self._folder = folder
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 4_194_304, **_SENDING})
         self._writer = TopicSerde(self.charges, ChargeWebhook, IDS)
         self._events = TopicSerde(self.topics.normalized, UnifiedPaymentEvent, IDS)
         self._failures = TopicSerde(self.topics.failures, ValidationFailure, IDS)
@@ -72,8 +73,12 @@ class World:
     def all_topics(self) -> list[str]:
         return [*self.topics.inputs, self.topics.normalized, self.topics.failures]
 
-    def create_topics(self) -> None:
-        wanted = [NewTopic(name, _PARTITIONS, replication_factor=1) for name in self.all_topics]
+    def create_topics(self, **config: str) -> None:
+        """With the broker's settings, those of the inputs changed by `config`."""
+        wanted = [
+            NewTopic(name, _PARTITIONS, replication_factor=1, config=config if name in self.topics.inputs else {})
+            for name in self.all_topics
+        ]
         for created in self._admin.create_topics(wanted).values():
             created.result(_SECONDS)
         self._reader = Consumer(
@@ -87,9 +92,12 @@ class World:
         outputs = (self.topics.normalized, self.topics.failures)
         self._reader.assign([TopicPartition(topic, part, 0) for topic in outputs for part in range(_PARTITIONS)])
 
-    def send(self, number: int, merchant_id: str = "m1", **charge: Any) -> None:
+    def send(
+        self, number: int, merchant_id: str = "m1", headers: Mapping[str, str] | None = None, **charge: Any
+    ) -> None:
         webhook = charge_webhook(number=number, merchant_id=merchant_id, **charge)
-        self.send_bytes(self._writer.encode(webhook), merchant_id, {"tidegate-receipt-id": receipt_id(number)})
+        sent = {"tidegate-receipt-id": receipt_id(number), **(headers or {})}
+        self.send_bytes(self._writer.encode(webhook), merchant_id, sent)
 
     def send_bytes(self, value: bytes | None, key: str = "m1", headers: Mapping[str, str] | None = None) -> None:
         self._producer.produce(self.charges, key=key, value=value, headers=list((headers or {}).items()))
@@ -287,6 +295,27 @@ def test_poison_is_put_aside_and_its_neighbours_pass(world: World) -> None:
         assert failure.event_id == f"{world.charges}:{at.partition}:{at.offset}"
     process.wait_for_readiness(200)
     assert "message.dead" in process.events()
+
+
+def test_neither_a_long_header_nor_a_large_event_stops_the_stream(world: World) -> None:
+    """A signed webhook with a trace state of 1.1 MB, which an older gateway took, ended every normalizer."""
+    world.create_topics(**{"max.message.bytes": "4194304"})
+    process = world.start("n1")
+    process.wait_for_readiness(200)
+    trace = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "tracestate": "a=" + "x" * 1_100_000}
+    world.send(1)
+    world.send(2, headers=trace)
+    world.send(3, headers=trace, currency="lak")
+    world.send(4, metadata={f"key_{number}": os.urandom(10_000).hex() for number in range(60)})
+    world.send(5)
+    world.flush()
+    seen = world.read_until(lambda seen: len(seen.events) >= 3 and len(seen.failures) >= 2)
+    assert seen.event_ids() == ["stripe:evt_1", "stripe:evt_2", "stripe:evt_5"]
+    assert [(failure.event_id, failure.violations[0].rule_id) for failure in seen.failures] == [
+        ("stripe:evt_3", "currency.unsupported"),
+        ("stripe:evt_4", "event.too_large"),
+    ]
+    assert "broker.unavailable" not in process.events()
 
 
 def test_a_flood_is_stopped_held_and_resumed(world: World) -> None:

@@ -12,7 +12,7 @@ from services.normalizer.adapters.holds import GroupOffsets
 from services.normalizer.adapters.kafka import BatchBounds, KafkaStream
 from services.normalizer.adapters.transactions import TransactionalProducer
 from services.normalizer.ports import BatchAbortedError, StreamLostError
-from services.normalizer.sources import Topics
+from services.normalizer.sources import MAX_MESSAGE_BYTES, Topics
 from services.runtime.producer import Outgoing
 from tests.engines import Engines
 from tests.fakes.stream_suite import StreamSuite, read_until
@@ -38,7 +38,11 @@ class KafkaPlace:
 
     def connect_as(self, transactional_id: str) -> KafkaStream:
         producer = TransactionalProducer(
-            self._bootstrap, transactional_id=transactional_id, timeout_ms=15_000, stopping=threading.Event()
+            self._bootstrap,
+            transactional_id=transactional_id,
+            timeout_ms=15_000,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            stopping=threading.Event(),
         )
         producer.start()
         config = {
@@ -124,7 +128,7 @@ def test_what_a_killed_process_left_open_is_aborted_when_its_name_comes_back(pla
     """Readers of committed messages would wait for the open transaction until its timeout else."""
     killed = place.connect_as("same")
     killed._producer._producer.begin_transaction()
-    killed._producer._produce(Outgoing(place.topic, b"k", b"never committed", {}))
+    assert killed._producer._is_taken(Outgoing(place.topic, b"k", b"never committed", {}))
     killed._producer._producer.flush(10)
     back = place.connect_as("same")
     started = time.monotonic()

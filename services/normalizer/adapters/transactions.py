@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from services.normalizer.ports import BatchAbortedError, StreamLostError
+from services.normalizer.ports import BatchAbortedError, MessagesTooLargeError, StreamLostError
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.producer import Outgoing
 
@@ -28,7 +28,13 @@ class TransactionalProducer:
     """Publishes batches in transactions. Not thread safe; `stopping` ends the waiting for a broker that is away."""
 
     def __init__(
-        self, config: Mapping[str, Any], *, transactional_id: str, timeout_ms: int, stopping: threading.Event
+        self,
+        config: Mapping[str, Any],
+        *,
+        transactional_id: str,
+        timeout_ms: int,
+        max_message_bytes: int,
+        stopping: threading.Event,
     ) -> None:
         self._id = transactional_id
         self._stopping = stopping
@@ -40,7 +46,7 @@ class TransactionalProducer:
                 "transaction.timeout.ms": timeout_ms,
                 "compression.type": "lz4",
                 "reconnect.backoff.max.ms": 2000,
-                "message.max.bytes": 1_048_576,
+                "message.max.bytes": max_message_bytes,
             }
         )
 
@@ -54,12 +60,14 @@ class TransactionalProducer:
     def publish(self, outgoing: Sequence[Outgoing], offsets: Sequence[TopicPartition], group_metadata: object) -> None:
         """Publish and commit offsets in one transaction.
 
-        Raises BatchAbortedError when the transaction was aborted, and StreamLostError when this producer is at its end.
+        Raises MessagesTooLargeError and BatchAbortedError when the transaction was aborted, and StreamLostError when
+        this producer is at its end.
         """
         try:
             self._call(self._producer.begin_transaction)
-            for message in outgoing:
-                self._produce(message)
+            if too_large := [number for number, message in enumerate(outgoing) if not self._is_taken(message)]:
+                self._abort()
+                raise MessagesTooLargeError(too_large)
             self._call(lambda: self._send_offsets(list(offsets), group_metadata))
             self._call(lambda: self._producer.commit_transaction(_CALL_SECONDS))
         except _AbortRequired as required:
@@ -83,6 +91,16 @@ class TransactionalProducer:
         except TimeoutError as error:
             raise StreamLostError(f"the producer {self._id} is lost: librdkafka hangs sending offsets") from error
 
+    def _is_taken(self, message: Outgoing) -> bool:
+        """Produce a message; False for one that the producer never takes, whose size says nothing about the others."""
+        try:
+            self._produce(message)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                return False
+            raise self._judge(error) from error
+        return True
+
     def _produce(self, message: Outgoing) -> None:
         while True:
             try:
@@ -91,8 +109,6 @@ class TransactionalProducer:
                 )
             except BufferError:  # librdkafka's queue is full: let it send
                 self._producer.poll(_QUEUE_PAUSE_SECONDS)
-            except KafkaException as error:
-                raise self._judge(error) from error
             else:
                 return
 

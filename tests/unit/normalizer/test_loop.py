@@ -125,6 +125,37 @@ def test_a_bad_message_does_not_stop_the_stream() -> None:
     assert ids(delivered) == ["stripe:evt_1", f"{TOPIC}:0:1", "stripe:evt_2"]
 
 
+def test_what_the_producer_finds_too_large_is_put_aside_and_the_rest_goes_on() -> None:
+    large = WRITER.encode(charge_webhook(number=2, metadata={"note": "x" * 2000}))
+    bench = Bench([good(1), large, good(3), BAD])
+    bench.stream.largest = 1000
+    delivered = bench.run()
+    assert ids(delivered) == ["stripe:evt_1", "stripe:evt_2", "stripe:evt_3", f"{TOPIC}:0:3"]
+    assert [message.topic for message in delivered] == [
+        TOPICS.normalized,
+        TOPICS.failures,
+        TOPICS.normalized,
+        TOPICS.failures,
+    ]
+
+
+def test_what_is_put_aside_as_too_large_counts_as_failed() -> None:
+    large = WRITER.encode(charge_webhook(metadata={"note": "x" * 2000}))
+    bench = Bench([good(1), *[large] * 4])
+    bench.stream.largest = 1000
+    with pytest.raises(FloodStoppedError, match=r"event\.too_large"):
+        bench.run()
+    assert bench.stream.delivered == []
+
+
+@pytest.mark.parametrize("value", [good(1), BAD])
+def test_a_producer_that_takes_not_even_failures_is_a_lost_stream(value: bytes) -> None:
+    bench = Bench([value])
+    bench.stream.largest = 0
+    with pytest.raises(StreamLostError, match=r"message\.max\.bytes"):
+        bench.run()
+
+
 def test_a_flood_is_stopped_before_the_batch_that_makes_it_one() -> None:
     bench = Bench([good(1), BAD, BAD, BAD, BAD, good(2)], batch=2)
     with pytest.raises(

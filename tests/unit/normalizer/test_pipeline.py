@@ -11,7 +11,7 @@ from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
 from services.normalizer import pipeline as pipeline_module
 from services.normalizer.handler import Normalizer
 from services.normalizer.pipeline import Pipeline, Result
-from services.normalizer.sources import TOPICS
+from services.normalizer.sources import LARGEST_MESSAGE_BYTES, TOPICS
 from services.runtime.consumer import Record
 from services.runtime.errors import NeighbourUnavailableError, Position
 from services.runtime.serde import TopicSerde
@@ -51,9 +51,18 @@ def test_a_webhook_becomes_an_event_keyed_by_merchant() -> None:
 
 
 def test_headers_travel_on_with_the_event() -> None:
-    sent = {"traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "of-the-user": "kept"}
+    trace = {"traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "tracestate": "vendor=" + "x" * 505}
+    sent = {**trace, "of-a-stranger": "left behind"}
     headers = processed(WRITER.encode(charge_webhook(number=4)), sent).outgoing.headers
-    assert headers == {**sent, "tidegate-event-id": "stripe:evt_4", "tidegate-receipt-id": receipt_id(4)}
+    assert headers == {**trace, "tidegate-event-id": "stripe:evt_4", "tidegate-receipt-id": receipt_id(4)}
+
+
+@pytest.mark.parametrize("currency", ["usd", "lak"])
+@pytest.mark.parametrize("name", ["tracestate", "traceparent", "tidegate-receipt-id", "of-a-stranger"])
+def test_no_header_makes_an_event_or_a_failure_too_large(name: str, currency: str) -> None:
+    sent = {name: "x" * 1_100_000}
+    outgoing = processed(WRITER.encode(charge_webhook(number=4, currency=currency)), sent).outgoing
+    assert all(len(value) <= 512 for value in outgoing.headers.values())
 
 
 def test_a_failure_takes_along_what_finds_its_original() -> None:
@@ -96,6 +105,21 @@ def test_an_event_too_large_for_its_topic_becomes_a_failure() -> None:
     failure = failure_in(processed(WRITER.encode(charge_webhook(number=4, metadata=metadata))))
     assert failure.event_id == "stripe:evt_4"
     assert [violation.rule_id for violation in failure.violations] == ["event.too_large"]
+
+
+def test_an_event_s_size_is_that_of_value_key_and_headers() -> None:
+    """A value that would just fit alone."""
+
+    def metadata(last: int) -> Mapping[str, str]:
+        return {**{f"key_{number}": "x" * 99_000 for number in range(10)}, "last": "x" * last}
+
+    def sized(last: int) -> Result:
+        return processed(WRITER.encode(charge_webhook(number=4, metadata=metadata(last))), {"tracestate": "x" * 512})
+
+    room = LARGEST_MESSAGE_BYTES - len(sized(1).outgoing.value) + 1
+    framing = 3  # a longer text has a longer length before it
+    assert failure_in(sized(room - framing)).violations[0].rule_id == "event.too_large"
+    assert sized(room - framing - 1000).failure is None
 
 
 def test_a_code_that_no_table_knows_is_reported() -> None:
