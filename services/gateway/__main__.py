@@ -10,6 +10,7 @@ import uvicorn
 
 from services.gateway.adapters.kafka import KafkaInbox
 from services.gateway.app import build
+from services.gateway.connection import Connection
 from services.gateway.drift import DriftCount
 from services.gateway.handler import TOPICS
 from services.gateway.settings import GatewaySettings
@@ -89,7 +90,7 @@ def _uvicorn_config(app: object, settings: GatewaySettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application, which uvicorn types more narrowly than FastAPI does
         loop="none",  # it runs on ours
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         access_log=False,
