@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -17,8 +16,7 @@ _POLL_SECONDS = 0.001
 _IDLE_POLL_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message to publish."""
 
     topic: str
@@ -55,7 +53,8 @@ class AcknowledgedProducer:
                 "message.max.bytes": max_message_bytes,
                 # With 0, more than five requests to one partition are soon in flight, at which librdkafka spins until
                 # one is answered: 14 us of CPU a message at 2 ms, 25 to 110 at 0 (16 messages of one key in flight).
-                "linger.ms": 2,
+                # Where keys are many, 5 ms make fewer requests: its thread takes 34 us a message, at 2 ms 41.
+                "linger.ms": 5,
                 "compression.type": "lz4",
             }
         )
