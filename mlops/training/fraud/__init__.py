@@ -1,0 +1,1 @@
+"""The fraud model: probability that a payment is fraudulent."""
