@@ -38,8 +38,9 @@ logs: setup ## Follow the logs; one part only: make logs NAME=gateway
 	@$(PY) -m stack logs $(NAME)
 
 .PHONY: gen
-gen: setup ## Regenerate gen/ from proto/, byte for byte
+gen: setup ## Regenerate gen/ from proto/, byte for byte, and docs/features.md
 	@$(PY) -m codegen.python
+	@$(PY) -m mlops.features.page
 
 .PHONY: register
 register: setup ## Register every topic's schema in the Schema Registry
