@@ -6,11 +6,12 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from stack.deploy import deploy
-from stack.engines import ENGINES
+from stack.engines import ENGINES, UNAWAITED
 from stack.engines.postgresql import OWNER, READER, WRITER
-from stack.environment import engine_addresses, online_store_address, public_environment, render
+from stack.environment import engine_addresses, public_environment, render, store_addresses
 from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
 from stack.lifecycle import Stack
@@ -93,7 +94,7 @@ def env(arguments: Namespace) -> int:
     context = _full_context(stack)
     if role := ROLES.get(arguments.name):
         _require_ports(context, ENGINES)
-        sys.stdout.write(render({**engine_addresses(context, role), **online_store_address(context)}))
+        sys.stdout.write(render({**engine_addresses(context, role), **store_addresses(context)}))
         return 0
     (chosen,) = _chosen(stack, [arguments.name])
     _require_ports(context, [*ENGINES, chosen])
@@ -115,15 +116,19 @@ def lock(arguments: Namespace) -> int:
 def _up_all(stack: Stack) -> None:
     _say(f"Engines ({stack.home.root})")
     context = stack.settle()
-    stack.start_all(context, ENGINES)
     ours = [program for program in stack.programs if program not in ENGINES]
     if not ours:
+        stack.start_all(context, ENGINES)
         return
     stack.stop_strangers()
-    _say("Topics, schemas, tables")
-    deploy({**os.environ, **engine_addresses(context, OWNER)}, stack.home.log_folder, _say)
-    _say("Services")
-    stack.start_all(context, ours)
+    stack.start_all(context, [engine for engine in ENGINES if engine not in UNAWAITED])
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = pool.submit(stack.start_all, context, UNAWAITED)
+        _say("Topics, schemas, tables")
+        deploy({**os.environ, **engine_addresses(context, OWNER)}, stack.home.log_folder, _say)
+        _say("Services")
+        stack.start_all(context, ours)
+    beside.result()
 
 
 def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from stack.engines import kafka, temporal
 from stack.engines.apicurio import registry_url
+from stack.engines.mlflow import tracking_url
 from stack.engines.postgresql import READER, database_url
 from stack.engines.valkey import redis_url
 from stack.home import STRIPE_WEBHOOK_SECRET
@@ -31,6 +32,16 @@ def engine_addresses(context: Context, database_role: str) -> dict[str, str]:
 def online_store_address(context: Context) -> dict[str, str]:
     """Where features are looked up and written; for those alone that do."""
     return {"TIDEGATE_REDIS_URL": redis_url(context)}
+
+
+def model_store_address(context: Context) -> dict[str, str]:
+    """Where models are logged, registered and read from."""
+    return {"TIDEGATE_MLFLOW_URL": tracking_url(context)}
+
+
+def store_addresses(context: Context) -> dict[str, str]:
+    """Both, for people and tools."""
+    return {**online_store_address(context), **model_store_address(context)}
 
 
 def gateway_address(context: Context) -> dict[str, str]:
@@ -62,7 +73,7 @@ def public_environment(context: Context, running: Collection[str]) -> dict[str, 
     pages = {"TIDEGATE_TEMPORAL_UI_URL": temporal.ui_url(context)}
     environment = {
         **engine_addresses(context, READER),
-        **online_store_address(context),
+        **store_addresses(context),
         **pages,
         **provider_secrets(context),
     }

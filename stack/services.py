@@ -5,18 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-import httpx
-
 from stack.engines.postgresql import READER, WRITER
 from stack.environment import engine_addresses, inference_addresses, provider_secrets
 from stack.home import REPOSITORY_ROOT, STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
+from stack.probes import answer
 from stack.processes import Launch
-from stack.program import Context, Kind, NotReadyError, Program
+from stack.program import Context, Kind, Program
 from stack.settings import WholeNumber
 
 NORMALIZERS = WholeNumber("TIDEGATE_STACK_NORMALIZERS", default=2, least=1, most=32)
-_PROBE_SECONDS = 2.0
 
 Environment = Callable[[Context], Mapping[str, str]]
 
@@ -55,7 +53,7 @@ def _service(
         return Launch(argv, REPOSITORY_ROOT, {"TIDEGATE_INSTANCE": name, **environment(context)})
 
     def ready(context: Context) -> None:
-        _probe(context.ports[ready_port])
+        answer(f"http://{LOOPBACK}:{context.ports[ready_port]}/readyz")
 
     def links(context: Context) -> Mapping[str, str]:
         return _links(name, context)
@@ -72,15 +70,6 @@ def _service(
         start_seconds=60.0,
         stop_seconds=30.0,
     )
-
-
-def _probe(port: int) -> None:
-    try:
-        response = httpx.get(f"http://{LOOPBACK}:{port}/readyz", timeout=_PROBE_SECONDS, trust_env=False)
-    except httpx.TransportError as error:
-        raise NotReadyError(type(error).__name__) from error
-    if response.status_code != httpx.codes.OK:
-        raise NotReadyError(f"/readyz answers {response.status_code}: {response.text[:200]}")
 
 
 def _gateway(context: Context) -> Mapping[str, str]:

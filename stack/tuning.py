@@ -93,6 +93,43 @@ VALKEY: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# One copy of everything, in volumes of 128 MiB, as many as the disk has room for. What was answered has been handed to
+# the system: a kill -9 loses nothing, a power cut may lose the last seconds; production keeps artifacts in a
+# replicated store. Nothing is reported to anybody.
+SEAWEEDFS: Mapping[str, str] = MappingProxyType(
+    {
+        "-filer": "true",
+        "-s3": "true",
+        "-s3.port.lance": "0",
+        "-s3.iam": "false",
+        "-s3.autoCreateBucket": "true",  # MLflow's bucket is made with the first artifact in it
+        # There is one master, yet after a restart it waits this long before it leads: 10 s by default.
+        "-master.electionTimeout": "300ms",
+        "-master.heartbeatInterval": "100ms",
+        "-master.telemetry": "false",
+        "-master.volumeSizeLimitMB": "128",
+        "-volume.max": "0",
+        "-volume.preStopSeconds": "0",  # there is no other volume server that could take over meanwhile
+    }
+)
+SEAWEEDFS_ENVIRONMENT: Mapping[str, str] = MappingProxyType({"WEED_MASTER_VOLUME_GROWTH_COPY_1": "2"})  # 7 a bucket
+
+# One process. Clients send artifacts to the server, which keeps them in S3: they need no credentials of S3. Jobs (its
+# own evaluation of traces) are off, as is telling its makers about its use.
+MLFLOW_COMMAND: Sequence[str] = ("-m", "uvicorn", "mlflow.server.fastapi_app:app", "--log-level", "warning")
+MLFLOW: Mapping[str, str] = MappingProxyType(
+    {
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "s3://mlflow",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "5",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+)
+
 # Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls
 # after warm-up, so it never pays for the optimising compiler; the broker does.
 JAVA_COMMON: Sequence[str] = (

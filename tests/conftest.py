@@ -67,6 +67,14 @@ def valkey(engines: Engines) -> str:
 
 
 @pytest.fixture(scope="session")
+def mlflow(engines: Engines) -> str:
+    """URL of a running MLflow with its object storage, for all tests of the run: use names of your own."""
+    with only_one(engines.home.with_suffix(".lock")):
+        start_more(engines.home, "postgresql", "seaweedfs", "mlflow")
+    return engines.mlflow_url()
+
+
+@pytest.fixture(scope="session")
 def platform(engines: Engines) -> Platform:
     """Everything that `make up` starts, on the engines of this run; stopped with them."""
     with only_one(engines.home.with_suffix(".lock")):

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from stack.engines.mlflow import tracking_url
 from stack.engines.postgresql import OWNER, READER, SUPERUSER, WRITER, database_url
+from stack.engines.seaweedfs import endpoint_url, s3_environment
 from stack.engines.valkey import redis_url
 from stack.environment import engine_addresses
 from stack.home import REPOSITORY_ROOT, Home
@@ -41,6 +43,21 @@ class Engines:
     def redis_url(self) -> str:
         """`redis://…` of the online store; the fixture `valkey` starts it."""
         return redis_url(_context(self.home))
+
+    def mlflow_url(self) -> str:
+        """Base URL of MLflow; the fixture `mlflow` starts it."""
+        return tracking_url(_context(self.home))
+
+    def s3(self) -> dict[str, str]:
+        """The object storage's address and credentials, as keyword arguments of `boto3.client("s3", …)`."""
+        context = _context(self.home)
+        keys = s3_environment(context)
+        return {
+            "endpoint_url": endpoint_url(context),
+            "aws_access_key_id": keys["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": keys["AWS_SECRET_ACCESS_KEY"],
+            "region_name": keys["AWS_DEFAULT_REGION"],
+        }
 
     def environment(self, role: str = "writer", database: str = "tidegate") -> dict[str, str]:
         """Settings for a service started as a process of its own: the engines' addresses and nothing else."""

@@ -1,16 +1,20 @@
 #!/bin/sh
-# Makes Tidegate's least-privilege roles and the registry's database, once, when PostgreSQL's volume is new.
+# Makes Tidegate's least-privilege roles and the databases of registry and MLflow, once, when PostgreSQL's volume is new.
 set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
   --set owner_password="$TIDEGATE_OWNER_PASSWORD" --set writer_password="$TIDEGATE_WRITER_PASSWORD" \
-  --set reader_password="$TIDEGATE_READER_PASSWORD" --set registry_password="$TIDEGATE_REGISTRY_PASSWORD" <<'SQL'
+  --set reader_password="$TIDEGATE_READER_PASSWORD" --set registry_password="$TIDEGATE_REGISTRY_PASSWORD" \
+  --set mlflow_password="$TIDEGATE_MLFLOW_PASSWORD" <<'SQL'
 CREATE ROLE tidegate_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE tidegate_writer LOGIN PASSWORD :'writer_password';
 CREATE ROLE tidegate_reader LOGIN PASSWORD :'reader_password';
 CREATE ROLE tidegate_registry LOGIN PASSWORD :'registry_password';
+CREATE ROLE tidegate_mlflow LOGIN PASSWORD :'mlflow_password';
 CREATE DATABASE tidegate OWNER tidegate_owner;
 CREATE DATABASE tidegate_registry OWNER tidegate_registry;
+CREATE DATABASE tidegate_mlflow OWNER tidegate_mlflow;
 REVOKE CONNECT, TEMPORARY ON DATABASE tidegate FROM PUBLIC;
 REVOKE CONNECT, TEMPORARY ON DATABASE tidegate_registry FROM PUBLIC;
+REVOKE CONNECT, TEMPORARY ON DATABASE tidegate_mlflow FROM PUBLIC;
 GRANT CONNECT ON DATABASE tidegate TO tidegate_writer, tidegate_reader;
 SQL

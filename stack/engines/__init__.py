@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from stack.engines import apicurio, kafka, postgresql, temporal, valkey
+from stack.engines import apicurio, kafka, mlflow, postgresql, seaweedfs, temporal, valkey
 from stack.program import Program
 
-ENGINES: tuple[Program, ...] = (kafka.ENGINE, postgresql.ENGINE, apicurio.ENGINE, temporal.ENGINE, valkey.ENGINE)
+ENGINES: tuple[Program, ...] = (
+    kafka.ENGINE,
+    postgresql.ENGINE,
+    apicurio.ENGINE,
+    temporal.ENGINE,
+    valkey.ENGINE,
+    seaweedfs.ENGINE,
+    mlflow.ENGINE,
+)
+
+# No service asks for these when it starts: they come up beside the services, not before them.
+UNAWAITED: tuple[Program, ...] = (seaweedfs.ENGINE, mlflow.ENGINE)

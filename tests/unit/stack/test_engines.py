@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from stack.engines import ENGINES, valkey
+from stack.engines import ENGINES, UNAWAITED, seaweedfs, valkey
 from stack.errors import StackError
 from stack.home import Home
 from stack.processes import Launch
 from stack.program import Context, launch_fingerprint
+from stack.services import services
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path / "empty-cache"))  # a launch is described, nothing is fetched
     ports = {port: 20000 + number for number, port in enumerate(port for one in ENGINES for port in one.ports)}
     secrets = {secret: f"secret-of-{secret}" for one in ENGINES for secret in one.secrets}
     return Context(Home(tmp_path), ports, secrets)
@@ -24,9 +26,64 @@ def launched(context: Context, name: str) -> Launch:
     return found.launch(context)
 
 
-@pytest.mark.parametrize("name", ["valkey"])
+@pytest.mark.parametrize("name", [one.name for one in ENGINES])
 def test_no_secret_stands_among_the_arguments_where_everybody_can_read_it(context: Context, name: str) -> None:
     assert not [argument for argument in launched(context, name).argv if "secret-of-" in argument]
+
+
+def options(context: Context) -> dict[str, str]:
+    """SeaweedFS's `-name=value` options."""
+    return dict(word.split("=", 1) for word in launched(context, "seaweedfs").argv if word.startswith("-"))
+
+
+def test_every_port_of_seaweedfs_is_chosen_so_that_none_is_a_default_of_its_own(context: Context) -> None:
+    given = {value for name, value in options(context).items() if ".port" in name and value != "0"}
+    assert given == {str(context.ports[port]) for port in seaweedfs.ENGINE.ports}
+    assert (options(context)["-ip"], options(context)["-ip.bind"]) == ("127.0.0.1", "127.0.0.1")
+
+
+def test_seaweedfs_tells_nobody_about_its_use(context: Context) -> None:
+    assert options(context)["-master.telemetry"] == "false"
+
+
+def test_the_parts_below_s3_ask_each_other_for_signed_tokens(context: Context) -> None:
+    environment = launched(context, "seaweedfs").environment
+    keys = [environment[name] for name in environment if name.startswith("WEED_JWT_")]
+    assert keys == ["secret-of-seaweedfs_tokens"] * 4
+
+
+def test_sockets_that_a_killed_seaweedfs_left_are_removed(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = context.home.root / "sockets"
+    folder.mkdir()
+    monkeypatch.setattr(seaweedfs, "_SOCKET_FOLDER", folder)
+    own, other = folder / f"seaweedfs-s3-{context.ports['s3']}.sock", folder / "seaweedfs-s3-1.sock"
+    own.touch()
+    other.touch()
+    seaweedfs.ENGINE.settled(context)
+    assert list(folder.iterdir()) == [other]
+
+
+def test_mlflow_keeps_tables_in_its_own_database_and_artifacts_in_s3(context: Context) -> None:
+    environment = launched(context, "mlflow").environment
+    ports = context.ports
+    assert environment["_MLFLOW_SERVER_FILE_STORE"] == (
+        f"postgresql+psycopg://tidegate_mlflow:secret-of-postgresql_mlflow@127.0.0.1:{ports['postgresql']}/tidegate_mlflow"
+    )
+    assert environment["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] == "s3://mlflow"
+    assert environment["MLFLOW_S3_ENDPOINT_URL"] == f"http://127.0.0.1:{ports['s3']}"
+    seaweed = launched(context, "seaweedfs").environment
+    assert environment["AWS_SECRET_ACCESS_KEY"] == seaweed["AWS_SECRET_ACCESS_KEY"] == "secret-of-s3"
+
+
+def test_mlflow_tells_nobody_about_its_use(context: Context) -> None:
+    environment = launched(context, "mlflow").environment
+    assert (environment["MLFLOW_DISABLE_TELEMETRY"], environment["DO_NOT_TRACK"]) == ("true", "true")
+
+
+def test_only_what_no_service_needs_comes_up_beside_the_services() -> None:
+    awaited = [one for one in ENGINES if one not in UNAWAITED]
+    needed = {need for one in [*awaited, *services(normalizers=1)] for need in one.needs}
+    assert needed.isdisjoint(one.name for one in UNAWAITED)
 
 
 def test_valkey_listens_on_loopback_and_asks_for_a_password(context: Context) -> None:

@@ -33,6 +33,7 @@ def test_the_file_holds_the_documented_names_and_no_empty_value(context: Context
         "TIDEGATE_INFERENCE_ADDRESS",
         "TIDEGATE_INFERENCE_URL",
         "TIDEGATE_KAFKA_BOOTSTRAP_SERVERS",
+        "TIDEGATE_MLFLOW_URL",
         "TIDEGATE_REDIS_URL",
         "TIDEGATE_SCHEMA_REGISTRY_URL",
         "TIDEGATE_STRIPE_DEFAULT_MERCHANT_ID",
