@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +15,24 @@ class BrokenRule:
     redacted_value: str = ""
 
 
-class ContractViolationError(ValueError):
-    """A message breaks its contract. Its text names rules and fields, never values."""
+class Findings(NamedTuple):
+    """The first rules that a message breaks; none for a valid one."""
 
-    def __init__(self, message_type: str, broken: Sequence[BrokenRule]) -> None:
+    told: Sequence[BrokenRule]
+    # How many it breaks besides; None where nobody looked for more.
+    more: int | None = 0
+
+
+class ContractViolationError(ValueError):
+    """A message breaks its contract. Its text names rules and fields, never values.
+
+    `more` counts broken rules besides those in `broken`; None where nobody looked for more.
+    """
+
+    def __init__(self, message_type: str, broken: Sequence[BrokenRule], more: int | None = 0) -> None:
         self.message_type = message_type
         self.broken = tuple(broken)
+        self.more = more
         told = "; ".join(f"{rule.field_path or '(message)'}: {rule.message} [{rule.rule_id}]" for rule in broken)
         super().__init__(f"{message_type} breaks its contract: {told}")
 

@@ -22,7 +22,7 @@ from prometheus_client import Histogram
 
 from services.runtime import contract, headers
 from services.runtime.clock import Clock
-from services.runtime.errors import BrokenRule, ContractViolationError
+from services.runtime.errors import BrokenRule, ContractViolationError, Findings
 from services.runtime.metrics import histogram
 from services.runtime.telemetry import incoming_trace, is_tracing, logger, tracer
 
@@ -36,6 +36,9 @@ _CONTINUED = frozenset((_TRACEPARENT, "tracestate", headers.RECEIPT_ID, headers.
 _LOGGED = {headers.RECEIPT_ID: "receipt_id", headers.EVENT_ID: "event_id"}
 _ID = re.compile(r"[A-Za-z0-9_:.\-]{1,220}")
 _FRAMES_TOLD = 6
+# Status and message travel in the trailers, details in base 64. A client drops a call whose trailers exceed 16 KiB and
+# may drop one from 8 KiB on: it would see RESOURCE_EXHAUSTED in place of the refusal.
+_DETAIL_BYTES = 4096
 # At most a second, less when nobody calls.
 _TURN_AWAY_ROUNDS = 10
 _TURN_AWAY_SECONDS = 0.1
@@ -116,9 +119,10 @@ class CheckedCall:
                 self._door.turned_away += 1
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "this server is stopping; ask another, or again")
             metadata = _metadata(context)
-            if broken := _request_faults(request):
+            faults = _request_faults(request)
+            if faults.told:
                 code = "INVALID_ARGUMENT"
-                await self._refuse(context, broken)
+                await self._refuse(context, faults)
             if _deadline_passed(context):
                 code = "DEADLINE_EXCEEDED"
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the work began")
@@ -135,7 +139,8 @@ class CheckedCall:
         except grpc.aio.AbortError:
             raise
         except ContractViolationError as error:
-            _log.error("rpc.failed", method=self._method, error="off-contract answer", rules=_told(error.broken))
+            rules = _told(error.broken[: contract.MOST_TOLD])
+            _log.error("rpc.failed", method=self._method, error="off-contract answer", rules=rules)
             await context.abort(grpc.StatusCode.INTERNAL, "the answer broke its own contract and was withheld")
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
             _log.error("rpc.failed", method=self._method, error=type(error).__name__, at=error_frames(error))
@@ -148,9 +153,9 @@ class CheckedCall:
         with incoming_trace(metadata), self._tracer.start_as_current_span(self._method, kind=trace.SpanKind.SERVER):
             return await self._behaviour(request, context)
 
-    async def _refuse(self, context: Any, broken: Sequence[BrokenRule]) -> None:
-        _log.warning("rpc.invalid", method=self._method, rules=_told(broken))
-        status = refusal_status(broken)
+    async def _refuse(self, context: Any, faults: Findings) -> None:
+        _log.warning("rpc.invalid", method=self._method, rules=_told(faults.told), more=faults.more)
+        status = refusal_status(faults)
         await context.abort(
             grpc.StatusCode.INVALID_ARGUMENT, status.message, ((STATUS_DETAILS, status.SerializeToString()),)
         )
@@ -214,25 +219,44 @@ class GrpcServer:
             raise OSError(f"cannot listen on {address}: is the port in use, the host one of this machine?") from error
 
 
-def refusal_status(broken: Sequence[BrokenRule]) -> Status:
-    """The status of an off-contract request: every broken rule with its field, and no value."""
-    details = BadRequest(
-        field_violations=[
-            BadRequest.FieldViolation(
-                field=rule.field_path, description=f"{rule.message} [{rule.rule_id}]", reason=_reason(rule.rule_id)
-            )
-            for rule in broken
-        ]
-    )
+def refusal_status(faults: Findings) -> Status:
+    """The status of an off-contract request: the first broken rules with their fields, and no value."""
+    details = BadRequest(field_violations=_fitting(faults.told))
     packed = AnyMessage()
     packed.Pack(details)
-    first = broken[0]
-    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    first = faults.told[0]
+    detailed = len(details.field_violations)
     return Status(
         code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
-        message=f"off-contract request: {first.field_path or 'message'}: {first.message} [{first.rule_id}]{more}",
+        message=f"off-contract request: {first.field_path or 'message'}: {first.message} [{first.rule_id}]"
+        f"{_and_more(faults, detailed)}",
         details=[packed],
     )
+
+
+def _fitting(broken: Sequence[BrokenRule]) -> Sequence[BadRequest.FieldViolation]:
+    """Rules as details, as many as a client takes; the first in any case."""
+    fitting: list[BadRequest.FieldViolation] = []
+    size = 0
+    for rule in broken:
+        violation = BadRequest.FieldViolation(
+            field=rule.field_path, description=f"{rule.message} [{rule.rule_id}]", reason=_reason(rule.rule_id)
+        )
+        size += violation.ByteSize()
+        if fitting and size > _DETAIL_BYTES:
+            break
+        fitting.append(violation)
+    return fitting
+
+
+def _and_more(faults: Findings, detailed: int) -> str:
+    """What the message adds to the first rule."""
+    if faults.more is None:
+        return "; there may be more: of a large request only the first is looked for"
+    others = len(faults.told) - 1 + faults.more
+    if others == 0:
+        return ""
+    return f" and {others} more" + (f"; the first {detailed} are in the details" if detailed <= others else "")
 
 
 def bind_ids(metadata: Mapping[str, str]) -> None:
@@ -253,10 +277,10 @@ def _reason(rule_id: str) -> str:
     return re.sub(r"[^A-Z0-9]+", "_", rule_id.upper())[:63]
 
 
-def _request_faults(request: Message | None) -> Sequence[BrokenRule]:
+def _request_faults(request: Message | None) -> Findings:
     if request is None:
-        return (BrokenRule("wire.undecodable", "", "the bytes are no message of this type"),)
-    return contract.broken_rules(request)
+        return Findings([BrokenRule("wire.undecodable", "", "the bytes are no message of this type")])
+    return contract.first_broken_rules(request)
 
 
 def _tolerant(deserialize: Callable[[bytes], Message] | None) -> Callable[[bytes], Message | None]:

@@ -8,6 +8,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from starlette.requests import ClientDisconnect
 from tidegate.inference.v1.churn_service_pb2 import PredictRequest, PredictResponse
 from tidegate.inference.v1.fraud_service_pb2 import ScoreRequest, ScoreResponse
 from tidegate.inference.v1.recovery_service_pb2 import RecommendPlanRequest, RecommendPlanResponse
@@ -26,7 +27,14 @@ from services.runtime.telemetry import incoming_trace, logger
 
 _JSON = "application/json"
 _LARGEST_BODY = 256 * 1024
-_RPC_CODES = {200: "OK", 400: "INVALID_ARGUMENT", 413: "INVALID_ARGUMENT", 422: "INVALID_ARGUMENT"}
+_GONE = 499
+_RPC_CODES = {
+    200: "OK",
+    400: "INVALID_ARGUMENT",
+    413: "INVALID_ARGUMENT",
+    422: "INVALID_ARGUMENT",
+    _GONE: "CANCELLED",
+}
 
 _REFUSAL_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -121,6 +129,16 @@ def _endpoint(question: Question, clock: Clock) -> Callable[[Request], Awaitable
 
 
 async def _respond(question: Question, request: Request) -> Response:
+    try:
+        return await _answer(question, request)
+    except ClientDisconnect:
+        return Response(status_code=_GONE)  # nobody reads it
+    except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
+        _log.error("rpc.failed", method=question.path, error=type(error).__name__, at=error_frames(error))
+        return _refusal(500, "internal", f"internal error: {type(error).__name__}")
+
+
+async def _answer(question: Question, request: Request) -> Response:
     body = await _body(request)
     if body is None:
         return _refusal(413, "too_large", f"the body is larger than {_LARGEST_BODY} bytes")
@@ -130,15 +148,19 @@ async def _respond(question: Question, request: Request) -> Response:
         return _refusal(400, "malformed_json", str(error))
     except ContractViolationError as error:
         # Paths stay out of the log: an unknown field's name is the caller's text.
-        _log.warning("rpc.invalid", method=question.path, rules=[rule.rule_id for rule in error.broken])
-        return _refusal(422, "off_contract", f"the body is no valid {error.message_type}", error.broken)
-    try:
-        answer = await question.answer(asked)
-        contract.check(answer)
-        return Response(json_codec.write(answer), media_type=_JSON)
-    except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
-        _log.error("rpc.failed", method=question.path, error=type(error).__name__, at=error_frames(error))
-        return _refusal(500, "internal", f"internal error: {type(error).__name__}")
+        rules = [rule.rule_id for rule in error.broken]
+        _log.warning("rpc.invalid", method=question.path, rules=rules, more=error.more)
+        return _refusal(422, "off_contract", _off_contract(error), error.broken)
+    answer = await question.answer(asked)
+    contract.check(answer)
+    return Response(json_codec.write(answer), media_type=_JSON)
+
+
+def _off_contract(error: ContractViolationError) -> str:
+    message = f"the body is no valid {error.message_type}"
+    if error.more is None:
+        return f"{message}; there may be more broken rules than these: not all were looked for"
+    return f"{message}; it breaks {error.more} more rules than these" if error.more else message
 
 
 async def _body(request: Request) -> bytes | None:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -60,6 +61,59 @@ async def test_an_off_contract_body_is_refused_with_its_rules(inference: httpx.A
     (violation,) = answer.json()["violations"]
     assert (violation["field_path"], violation["rule_id"]) == ("payment.currency", "string.pattern")
     assert "dollars" not in answer.text
+
+
+@pytest.mark.parametrize("depth", [600, 1000])
+async def test_a_deeply_nested_body_is_refused_as_off_contract(inference: httpx.AsyncClient, depth: int) -> None:
+    answer = await inference.post("/fraud/score", content=b'{"payment":' + b"[" * depth + b"]" * depth + b"}")
+    assert (answer.status_code, answer.json()["error"]) == (422, "off_contract")
+
+
+async def test_a_body_with_thousands_of_unknown_fields_gets_a_short_answer_and_a_short_log_line(
+    inference: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"payment": {f"provider_decline_code{number:x}": 1 for number in range(8_200)}}
+    answer = await inference.post("/fraud/score", json=body)
+    assert answer.status_code == 422
+    assert len(answer.json()["violations"]) == 20
+    assert "there may be more" in answer.json()["message"]
+    assert len(answer.content) < 8_192
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "rpc.invalid" in line
+    assert len(line) < 2_048
+
+
+async def test_broken_rules_beyond_those_told_are_counted(inference: httpx.AsyncClient) -> None:
+    late = ["2400-01-01T00:00:00Z"] * 150
+    answer = await inference.post("/fraud/score", json={"payment": {**PAYMENT, "previous_attempts": late}})
+    assert len(answer.json()["violations"]) == 20
+    assert answer.json()["message"].endswith("; it breaks 130 more rules than these")
+
+
+async def test_an_error_while_a_body_is_read_is_answered_as_any_other(
+    inference: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_body: bytes, _message_type: object) -> None:
+        raise RecursionError("cus_secret")
+
+    monkeypatch.setattr(json_codec, "read", failing)
+    answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
+    assert (answer.status_code, answer.json()["message"]) == (500, "internal error: RecursionError")
+
+
+async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_error() -> None:
+    app = build_app(Desk(handler(), CLOCK), CLOCK, lambda: None, "1")
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/fraud/score", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 499
 
 
 async def test_a_malformed_body_is_a_bad_request(inference: httpx.AsyncClient) -> None:

@@ -1,7 +1,9 @@
+import contextlib
 import json
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tidegate.inference.v1.churn_service_pb2 import PredictRequest
 from tidegate.inference.v1.fraud_service_pb2 import ScoreRequest
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
@@ -9,6 +11,7 @@ from tidegate.inference.v1.retry_service_pb2 import RecommendStrategyResponse
 
 from services.inference.adapters import json_codec
 from services.inference.adapters.json_codec import MalformedJsonError
+from services.runtime import contract
 from services.runtime.errors import BrokenRule, ContractViolationError
 from tests.unit.inference.contexts import AT, declined, handler, payment
 from tests.unit.inference.strategies import payments
@@ -55,6 +58,71 @@ def test_an_unknown_field_is_named_with_the_one_that_was_probably_meant() -> Non
 def test_every_unknown_field_is_named() -> None:
     found = violations({"payment": {**PAYMENT, "one": 1, "two": 2}, "three": 3})
     assert [rule.field_path for rule in found] == ["payment.one", "payment.two", "three"]
+
+
+def test_no_more_unknown_fields_are_looked_for_than_a_person_reads() -> None:
+    with pytest.raises(ContractViolationError) as caught:
+        json_codec.read(json.dumps({"payment": {f"card_bran{n}": n for n in range(8_200)}}).encode(), ScoreRequest)
+    assert len(caught.value.broken) == contract.MOST_TOLD
+    assert caught.value.more is None
+
+
+def test_names_are_guessed_for_short_keys_only() -> None:
+    """A guess takes time in the length of the key: 10 ms for one of 10,000 characters near a field's name."""
+    (found,) = violations({"payment": {**PAYMENT, "previous_attempts_other_amounts" + "s" * 10: 1}})
+    assert "did you mean" not in found.message
+
+
+@pytest.mark.parametrize("depth", [1, 600, 1000, 1020])
+@pytest.mark.parametrize(
+    ("opening", "closing", "path"),
+    [
+        ('{"payment":' + "[", "]" + "}", "payment"),
+        ('{"payment":{"merchant_id":' + "[", "]" + "}}", "payment.merchant_id"),
+        ('{"payment":{"occurred_at":' + "[", "]" + "}}", "payment.occurred_at"),
+        ('{"payment":{"previous_attempts":[' + "[", "]" + "]}}", "payment.previous_attempts[0]"),
+    ],
+)
+def test_what_is_nested_deeper_than_the_contract_is_of_the_wrong_type(
+    depth: int, opening: str, closing: str, path: str
+) -> None:
+    body = opening[:-1] + "[" * depth + "]" * depth + closing[1:]
+    with pytest.raises(ContractViolationError) as caught:
+        json_codec.read(body.encode(), ScoreRequest)
+    (found,) = caught.value.broken
+    assert (found.rule_id, found.field_path) == ("json.wrong_type", path)
+
+
+def test_what_is_nested_deeper_than_the_parser_goes_is_malformed() -> None:
+    with pytest.raises(MalformedJsonError):
+        json_codec.read(b'{"payment":' + b"[" * 100_000 + b"]" * 100_000 + b"}", ScoreRequest)
+
+
+def test_many_broken_values_are_told_by_the_first() -> None:
+    found = violations({"payment": {**PAYMENT, "previous_attempts": ["2400-01-01T00:00:00Z"] * 150}})
+    assert len(found) == contract.MOST_TOLD
+
+
+_KEYS = st.sampled_from(["payment", "horizonDays", "other", *PaymentContext.DESCRIPTOR.fields_by_name])
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(["9" * 5000, "2026-11-01T12:00:00Z", "PROVIDER_STRIPE", "1e999", "0x1F"])
+)
+_VALUES = st.recursive(
+    _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12
+)
+
+
+@given(payment=_VALUES, horizon=_VALUES)
+def test_any_json_is_read_or_refused(payment: object, horizon: object) -> None:
+    """Nothing a caller sends makes the codec fail in a way that it does not name."""
+    body = json.dumps({"payment": payment, "horizon_days": horizon}).encode()
+    with contextlib.suppress(ContractViolationError, MalformedJsonError):
+        json_codec.read(body, PredictRequest)
 
 
 @pytest.mark.parametrize(

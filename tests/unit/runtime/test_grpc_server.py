@@ -19,7 +19,7 @@ from tidegate.ingress.v1.violation_pb2 import Violation
 
 from services.runtime import headers
 from services.runtime.clock import FrozenClock
-from services.runtime.errors import BrokenRule
+from services.runtime.errors import BrokenRule, Findings
 from services.runtime.grpc_server import STATUS_DETAILS, CheckedCall, Door, RpcGate, error_frames, refusal_status
 
 METHOD = "/tidegate.test.v1.TestService/Ask"
@@ -219,9 +219,40 @@ async def test_what_does_not_look_like_an_id_stays_out_of_the_log() -> None:
 
 def test_a_refusal_names_every_rule_and_no_value() -> None:
     broken = [BrokenRule("string.pattern", "payment.currency", "must be a code", "str(7)"), BrokenRule("r", "", "m")]
-    status = refusal_status(broken)
+    status = refusal_status(Findings(broken))
     assert status.message == "off-contract request: payment.currency: must be a code [string.pattern] and 1 more"
     assert b"str(7)" not in status.SerializeToString()
+
+
+def details(status: Status) -> BadRequest:
+    bad = BadRequest()
+    assert status.details[0].Unpack(bad)
+    return bad
+
+
+@pytest.mark.parametrize(("rules", "more", "wording"), [(20, 0, " and 19 more"), (20, 381, " and 400 more; the first")])
+def test_a_refusal_of_many_rules_fits_into_a_client_s_metadata_and_says_how_many_there_are(
+    rules: int, more: int, wording: str
+) -> None:
+    told = [BrokenRule("timestamp.lt", f"payment.previous_attempts[{n}]", "must be before 2200") for n in range(rules)]
+    status = refusal_status(Findings(told, more))
+    assert wording in status.message
+    assert len(details(status).field_violations) == rules
+
+
+def test_a_refusal_with_long_texts_is_cut_by_bytes_and_says_so() -> None:
+    told = [BrokenRule("cel", f"field_{n}", "x" * 900) for n in range(20)]
+    status = refusal_status(Findings(told, 0))
+    detailed = len(details(status).field_violations)
+    assert 1 < detailed < 20
+    assert status.message.endswith(f" and 19 more; the first {detailed} are in the details")
+    # A client may drop a call whose trailers exceed 8 KiB; the details travel in base 64, the message besides.
+    assert len(status.SerializeToString()) * 4 / 3 + len(status.message) < 8192
+
+
+def test_a_refusal_of_a_large_request_does_not_pretend_to_know_all() -> None:
+    status = refusal_status(Findings([BrokenRule("repeated.max_items", "items", "at most 500")], None))
+    assert "there may be more" in status.message
 
 
 def test_frames_tell_where_and_not_what() -> None:
