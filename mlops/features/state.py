@@ -88,8 +88,8 @@ class MerchantState(NamedTuple):
     counts: HourCounts = HourCounts.none(len(Counted))
     # Identities of 8 bytes in the order of arrival.
     seen: bytes = b""
-    # Failed attempts that were told of once: payment, moment, and whether by the attempt's own object.
-    open_payments: "array[int]" = array(UNSIGNED)
+    # Failed attempts that were told of once: payment (8 bytes), moment, and whether by the attempt's own object.
+    open_payments: bytes = b""
     open_times: "array[int]" = array(SIGNED)
     open_own: bytes = b""
 
