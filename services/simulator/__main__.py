@@ -5,12 +5,20 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
 
 import orjson
 
 from services.runtime.clock import Clock, SystemClock, SystemIds
+from services.simulator.adapters.parquet import write_table
+from services.simulator.behaviour.outputs import write_history, write_labels
+from services.simulator.behaviour.summary import as_text as as_summary
+from services.simulator.behaviour.summary import check
+from services.simulator.behaviour.webhooks import webhooks
+from services.simulator.behaviour.year import Plan as WorldPlan
+from services.simulator.behaviour.year import Year, play
 from services.simulator.captured import read_folder
 from services.simulator.injections import Delivery, Rates
 from services.simulator.progress import Progress
@@ -43,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         ("odd", "bodies that look odd and are valid"),
     ):
         root.add_argument(f"--{name}", type=float, default=0.0, metavar="SHARE", help=f"share of {what}, 0 to 1")
+    _add_world(root)
     root.add_argument("--retry", action="store_true", help="deliver again what is not acknowledged, as Stripe does")
     root.add_argument("--retry-seconds", type=float, default=120.0, help="give up on a delivery after (default 120)")
     root.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for an answer (default 10)")
@@ -52,11 +61,26 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _add_world(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("a world to learn from (docs/world.md)")
+    group.add_argument("--world", action="store_true", help="post the behavioural world in place of the endless stream")
+    group.add_argument(
+        "--history", type=Path, metavar="FOLDER", help="write it as Parquet, with its truth; post nothing"
+    )
+    group.add_argument("--labels", type=Path, metavar="FOLDER", help="with --world: write the truth of what is posted")
+    group.add_argument("--customers", type=int, default=1000, help="how many customers it has (default 1000)")
+    group.add_argument("--days", type=int, default=365, help="how long it is (default 365)")
+    group.add_argument("--first-day", type=date.fromisoformat, help="its first day (default: so that it ends today)")
+    group.add_argument("--speed", type=float, help="post it so many times faster than it happened, in place of --rate")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Post, report, and tell by the exit code whether every answer was as expected."""
     options = parser().parse_args(arguments)
     clock = SystemClock()
     try:
+        if options.history is not None:
+            return _write_history(options, clock)
         plan = _plan(options)
         target = _target(options)
         total, deliveries = _deliveries(options, plan, clock)
@@ -73,7 +97,22 @@ def main(arguments: Sequence[str]) -> int:
 
 def _plan(options: argparse.Namespace) -> Plan:
     rates = Rates(options.duplicates, options.reordered, options.bad_signatures, options.malformed, options.odd)
-    return Plan(options.seed, options.run_id or SystemIds().new(), options.rate, rates)
+    return Plan(options.seed, options.run_id or SystemIds().new(), options.rate, rates, options.speed)
+
+
+def _write_history(options: argparse.Namespace, clock: Clock) -> int:
+    year = _play(options, clock)
+    rows = write_history(year, options.history, write_table)
+    sys.stdout.write(as_summary(year, check(year)) + "\n\n")
+    sys.stdout.writelines(f"  {count:>9,} rows in {options.history / name}\n" for name, count in rows.items())
+    return 0
+
+
+def _play(options: argparse.Namespace, clock: Clock) -> Year:
+    if options.customers < 1 or options.days < 1:
+        raise ValueError("a world has at least one customer and one day")
+    first_day = options.first_day or clock.now().date() - timedelta(days=options.days)
+    return play(WorldPlan(options.seed, options.customers, first_day, options.days))
 
 
 def _target(options: argparse.Namespace) -> Target:
@@ -86,6 +125,12 @@ def _target(options: argparse.Namespace) -> Target:
 
 def _deliveries(options: argparse.Namespace, plan: Plan, clock: Clock) -> tuple[int, Iterator[Delivery]]:
     count = options.count or (int(options.seconds * options.rate) if options.seconds else None)
+    if options.world:
+        year = _play(options, clock)
+        if options.labels is not None:
+            write_labels(year, options.labels, write_table)
+        total = min(count or len(year.told), len(year.told))
+        return total, islice(replayed(plan, webhooks(year.told)), total)
     if options.folder is None:
         total = count or _DEFAULT_COUNT
         return total, islice(simulated(plan, clock.now()), total)

@@ -64,6 +64,8 @@ class Event:
     merchant_id: str | None = None
     # File that a captured body came from.
     file: str | None = None
+    # When it arrives, seconds since 1970, where the story says so: the pace of a world that is posted at a speed.
+    arrives_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ _CARRIES: tuple[tuple[str, Callable[[Payment], JsonObject | None], Expected], ..
     ("invoice.", invoice, Expected.OTHER),
     ("customer.subscription.", subscription, Expected.OTHER),
 )
+
+
+def as_bytes(event: JsonObject) -> bytes:
+    """A body as Stripe sends it: indented."""
+    return orjson.dumps(event, option=orjson.OPT_INDENT_2)
 
 
 def generate(world: World, seed: int, run_id: str, timeline: Timeline) -> Iterator[Event]:
@@ -182,10 +189,7 @@ class _Told:
 
 def _as_event(told: _Told, expected: Expected, at: int, ids: StripeIds) -> Event:
     event_ids = EventIds(ids.new("evt"), ids.new("req"), ids.key())
-    # Stripe sends its bodies indented.
-    body = orjson.dumps(
-        envelope(told.type, told.merchant, told.now, told.before, at, event_ids), option=orjson.OPT_INDENT_2
-    )
+    body = as_bytes(envelope(told.type, told.merchant, told.now, told.before, at, event_ids))
     return Event(
         event_id=event_ids.event,
         type=told.type,

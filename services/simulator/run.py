@@ -11,7 +11,7 @@ from services.simulator.events import Event, Timeline, generate
 from services.simulator.ids import StripeIds
 from services.simulator.injections import Delivery, Rates, inject
 from services.simulator.report import Answered
-from services.simulator.schedule import at_fixed_rate
+from services.simulator.schedule import Scheduled, at_fixed_rate, at_own_times
 from services.simulator.sender import Redelivery, Sender
 from services.simulator.settings import stack_env_file
 from services.simulator.world import build_world
@@ -29,6 +29,8 @@ class Plan:
     run_id: str
     per_second: float
     rates: Rates = field(default_factory=Rates)
+    # How many times faster than the clock a world is posted, in place of the fixed rate.
+    speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def replayed(plan: Plan, events: Iterable[Event]) -> Iterator[Delivery]:
 async def post_all(
     deliveries: Iterable[Delivery], plan: Plan, target: Target, clock: Clock, on_answer: Callable[[Answered], None]
 ) -> list[Answered]:
-    """Post them at the plan's rate; returns all answers in order of sending."""
+    """Post them at the plan's rate or speed; returns all answers in order of sending."""
     answers: list[Answered] = []
 
     def keep(answer: Answered) -> None:
@@ -77,13 +79,19 @@ async def post_all(
 
     async with HttpPoster(target.url, target.timeout_seconds) as poster:
         sender = Sender(poster, target.secret, clock, target.redelivery)
-        await sender.send(at_fixed_rate(deliveries, plan.per_second), keep)
+        await sender.send(_schedule(deliveries, plan), keep)
     return sorted(answers, key=lambda answer: answer.number)
 
 
 def fresh_ids(run_id: str) -> StripeIds:
     """Ids for captured events."""
     return StripeIds(Random(f"captured:{run_id}"))
+
+
+def _schedule(deliveries: Iterable[Delivery], plan: Plan) -> Iterator[Scheduled]:
+    if plan.speed is not None:
+        return at_own_times(deliveries, plan.speed)
+    return at_fixed_rate(deliveries, plan.per_second)
 
 
 def _injected(plan: Plan, events: Iterator[Event]) -> Iterator[Delivery]:

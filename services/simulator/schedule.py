@@ -1,4 +1,4 @@
-"""When each delivery is to be sent: at a fixed rate that no answer can change (an open loop)."""
+"""When each delivery is to be sent: at a fixed rate or at its own time, which no answer can change (an open loop)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +13,25 @@ class Scheduled:
     number: int
     due_seconds: float
     delivery: Delivery
+
+
+def at_own_times(deliveries: Iterable[Delivery], speed: float) -> Iterator[Scheduled]:
+    """Each is due when its event arrives in its world, which runs `speed` times as fast as the clock.
+
+    ValueError for an event that has no time of arrival.
+    """
+    if speed <= 0:
+        raise ValueError("a speed is above 0")
+    first: float | None = None
+    latest = 0.0
+    for number, delivery in enumerate(deliveries):
+        arrives_at = delivery.event.arrives_at
+        if arrives_at is None:
+            raise ValueError(f"{delivery.event.type}: only events of a world have a time to be posted at")
+        first = arrives_at if first is None else first
+        # A repeated or held back delivery comes when its turn is, not in the past.
+        latest = max(latest, (arrives_at - first) / speed)
+        yield Scheduled(number, latest, delivery)
 
 
 def at_fixed_rate(deliveries: Iterable[Delivery], per_second: float) -> Iterator[Scheduled]:

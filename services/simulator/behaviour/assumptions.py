@@ -154,6 +154,7 @@ class Habits(_Frozen):
     engagement_to_cancels: Number
     failure_to_cancels: Number
     lapses: Number
+    guests: Number
     hour_spread: Number
     price_spread: Number
     refunds: Number

@@ -9,7 +9,7 @@ from services.simulator.behaviour.collecting import risk_score
 from services.simulator.behaviour.declining import advice_code, drawn
 from services.simulator.behaviour.draws import ATTACK, TAKEOVER, Draws
 from services.simulator.behaviour.paydays import DAY_SECONDS
-from services.simulator.behaviour.population import Period, Seller, build_card
+from services.simulator.behaviour.population import Period, Seller, build_card, build_customer
 from services.simulator.behaviour.stories import Life, Scenario, Story, Try
 from services.simulator.world import Card, Customer
 
@@ -59,9 +59,9 @@ class Attacks:
     def _card_testing(self, seller: Seller, draws: Draws) -> Iterator[Story]:
         rates = self.assumptions.fraud
         start = draws.whole(self.period.start, self.period.end)
-        account = None if draws.chance(_GUEST) else self._stranger(draws)
         amount = _TESTED_AMOUNTS[draws.whole(0, len(_TESTED_AMOUNTS) - 1)]
         card = build_card(draws, None, self.period, self.assumptions)
+        account = None if draws.chance(_GUEST) else build_customer(draws, card)
         for _ in range(draws.whole(int(rates.testing_least), int(rates.testing_most))):
             if not draws.chance(_SAME_CARD_AGAIN):
                 card = build_card(draws, None, self.period, self.assumptions)
@@ -73,7 +73,8 @@ class Attacks:
     def _high_amounts(self, seller: Seller, draws: Draws) -> Iterator[Story]:
         rates = self.assumptions.fraud
         at = draws.whole(self.period.start, self.period.end)
-        account, card = self._stranger(draws), build_card(draws, None, self.period, self.assumptions)
+        card = build_card(draws, None, self.period, self.assumptions)
+        account = build_customer(draws, card)
         for _ in range(draws.whole(1, _MOST_HIGH_AMOUNTS)):
             price = seller.prices[1] * rates.high_amount_price * draws.between(0.4, 2.0)
             yield from self._told(draws, seller, account, card, "high_amount", at, price, rates.high_amount_success)
@@ -125,6 +126,3 @@ class Attacks:
             probability=success,
             cause=None if decline is None else "fraud",
         )
-
-    def _stranger(self, draws: Draws) -> Customer:
-        return Customer(draws.id("cus"), "A Stranger", f"{draws.letters(9).lower()}@example.com", "US", ())

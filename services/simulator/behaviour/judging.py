@@ -51,7 +51,7 @@ def best_hours(curve: Curve) -> Sequence[int]:
 
 def share_recovered(curves: Sequence[Curve], schedule: Schedule) -> float:
     """The expected share of payments that a schedule recovers, when every one of them may be tried again."""
-    return sum(recovery(curve, schedule(curve)) for curve in curves) / len(curves)
+    return sum(recovery(curve, schedule(curve)) for curve in curves) / max(1, len(curves))
 
 
 def _at(curve: Curve, hours: Sequence[int]) -> list[int]:

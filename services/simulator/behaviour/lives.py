@@ -160,7 +160,7 @@ class Lives:
         story = Story(
             id=draws.id("pi"),
             seller=person.seller,
-            customer=person.customer,
+            customer=None if draws.chance(self.collector.assumptions.habits.guests) else person.customer,
             kind="purchase",
             created=at,
             amount=person.seller.amount(usd_cents),

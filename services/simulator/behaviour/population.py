@@ -146,13 +146,7 @@ def build_person(
     rates = assumptions.population
     card = build_card(draws, seller.country if draws.chance(rates.domestic_cards) else None, period, assumptions)
     here = offset_hours(card.issuer.country)
-    customer = Customer(
-        id=draws.id("cus"),
-        name=f"{_FIRST_NAMES[draws.whole(0, 12)]} {_LAST_NAMES[draws.whole(0, 11)]}",
-        email=f"{draws.letters(8).lower()}@example.com",
-        country=card.issuer.country,
-        cards=(card,),
-    )
+    customer = build_customer(draws, card)
     old = draws.chance(rates.there_at_start)
     habits = assumptions.habits
     return Person(
@@ -169,6 +163,17 @@ def build_person(
         joined_at=period.start - draws.whole(1, 720 * DAY_SECONDS) if old else draws.whole(period.start, period.end),
         annual=draws.chance(rates.annual_plans),
         engagement=draws.normal(0, habits.engagement_noise / (1 - habits.engagement_memory**2) ** 0.5),
+    )
+
+
+def build_customer(draws: Draws, card: Card) -> Customer:
+    """An account with a seller, honest or not."""
+    return Customer(
+        id=draws.id("cus"),
+        name=f"{_FIRST_NAMES[draws.whole(0, 12)]} {_LAST_NAMES[draws.whole(0, 11)]}",
+        email=f"{draws.letters(8).lower()}@example.com",
+        country=card.issuer.country,
+        cards=(card,),
     )
 
 

@@ -155,7 +155,8 @@ def _left(name: str, leavings: Sequence[str | None]) -> str:
 
 
 def _claims(checked: Iterable[Checked]) -> str:
-    head = f"  {'measured against published claims':<84}{'here':>7}{'claim':>7}{'from':>7}{'to':>7}  grade"
+    title = "measured against published claims (small worlds scatter)"
+    head = f"  {title:<84}{'here':>7}{'claim':>7}{'from':>7}{'to':>7}  grade"
     rows = [
         f"  {one.claim.what:<84}{one.measured:>7.3f}{one.claim.claim:>7.3f}{one.claim.low:>7.3f}{one.claim.high:>7.3f}"
         f"  {one.claim.grade}{'' if one.holds else '   <-- OUTSIDE'}"
