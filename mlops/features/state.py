@@ -139,7 +139,29 @@ def decode(data: bytes) -> State:
     model = empty(_ENTITIES[number])
     read: list[Any] = [reader.like(field) for field in _fields(model)]
     reader.end()
-    return type(model)(model.entity, *read)
+    state: State = type(model)(model.entity, *read)
+    if not _is_even(state):
+        raise StateFormatError("columns of different lengths")
+    return state
+
+
+def _is_even(state: State) -> bool:
+    """Whether columns that belong together are of one length."""
+    if isinstance(state, MerchantState):
+        hours, totals = state.counts
+        kept = len(state.open_times)
+        return (
+            all(len(each) == len(hours) for each in totals)
+            and len(state.open_payments) == kept * _NUMBER.size
+            and len(state.open_own) == kept
+            and len(state.seen) % _NUMBER.size == 0
+        )
+    attempts = (state.amounts, state.payments, state.attempts, state.whole, state.peers, state.currencies)
+    return (
+        all(len(each) == len(state.times) for each in (*attempts, state.outcomes, state.declines))
+        and len({len(each) for each in state.scores}) == 1
+        and len({len(each) for each in state.reversals}) == 1
+    )
 
 
 def _fields(state: State) -> tuple[Any, ...]:

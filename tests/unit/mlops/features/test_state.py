@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mlops.features.catalog import Entity
 from mlops.features.facts import Outcome, PaymentFact
-from mlops.features.state import MOST_ATTEMPTS, StateFormatError, decode, empty, encode
+from mlops.features.state import MOST_ATTEMPTS, EventState, MerchantState, StateFormatError, decode, empty, encode
 from mlops.features.transform import apply
 from tests.unit.mlops.features.histories import START_US, fact, history
 
@@ -77,3 +77,14 @@ def test_a_later_version_is_refused() -> None:
     data = encode(empty(Entity.CARD))
     with pytest.raises(StateFormatError, match="version 2"):
         decode(b"\2" + data[1:])
+
+
+def test_columns_that_do_not_fit_together_are_refused() -> None:
+    state = apply(empty(Entity.CARD), fact(fraud_score=0.1))
+    assert isinstance(state, EventState)
+    with pytest.raises(StateFormatError, match="lengths"):
+        decode(encode(state._replace(outcomes=b"")))
+    merchant = apply(empty(Entity.MERCHANT), fact(outcome=Outcome.FAILED))
+    assert isinstance(merchant, MerchantState)
+    with pytest.raises(StateFormatError, match="lengths"):
+        decode(encode(merchant._replace(open_own=b"")))
