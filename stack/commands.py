@@ -6,7 +6,6 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from stack.deploy import deploy
 from stack.engines import ENGINES, UNAWAITED
@@ -121,14 +120,12 @@ def _up_all(stack: Stack) -> None:
         stack.start_all(context, ENGINES)
         return
     stack.stop_strangers()
-    stack.start_all(context, [engine for engine in ENGINES if engine not in UNAWAITED])
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        beside = pool.submit(stack.start_all, context, UNAWAITED)
+    with stack.starting(context, ENGINES) as await_ready:
+        await_ready([engine for engine in ENGINES if engine not in UNAWAITED])
         _say("Topics, schemas, tables")
         deploy({**os.environ, **engine_addresses(context, OWNER)}, stack.home.log_folder, _say)
         _say("Services")
         stack.start_all(context, ours)
-    beside.result()
 
 
 def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stack.artifacts import require_free_space
@@ -31,12 +32,14 @@ class SkippedError(Exception):
     """A program was not started because something it needs failed, which is reported by itself."""
 
 
-def _raise_first(failures: Mapping[str, BaseException]) -> None:
-    for error in failures.values():
+def _await_all(tasks: Mapping[str, Future[None]]) -> None:
+    failures = {name: error for name, task in tasks.items() if (error := task.exception())}
+    reported = {name: error for name, error in failures.items() if not isinstance(error, SkippedError)}
+    for error in reported.values():
         if not isinstance(error, StackError):
             raise error
-    if failures:
-        first, *others = failures.items()
+    if reported:
+        first, *others = reported.items()
         also = f"\n  Failed as well: {', '.join(name for name, _ in others)}." if others else ""
         raise StackError(str(first[1]) + also)
 
@@ -76,6 +79,12 @@ class Stack:
 
         Raises `StackError` for the first failure in start order, naming the others, after the rest has come up.
         """
+        with self.starting(context, programs):
+            pass
+
+    @contextmanager
+    def starting(self, context: Context, programs: Sequence[Program]) -> Iterator[Callable[[Sequence[Program]], None]]:
+        """As `start_all`, with the body at work meanwhile; it is given a function that waits for some of them."""
         order = start_order(programs)
         self._stop_outdated(context, order)
         if idle := [program.name for program in order if program.name not in self.state.processes]:
@@ -85,8 +94,8 @@ class Stack:
             for program in order:
                 needs = [tasks[need] for need in program.needs if need in tasks]
                 tasks[program.name] = pool.submit(self._bring_up, context, program, needs)
-        failures = {name: error for name, task in tasks.items() if (error := task.exception())}
-        _raise_first({name: error for name, error in failures.items() if not isinstance(error, SkippedError)})
+            yield lambda awaited: _await_all({one.name: tasks[one.name] for one in awaited})
+        _await_all(tasks)
 
     def stop_all(self, programs: Sequence[Program]) -> None:
         """Stop what runs, in reverse order; several at a time where nothing needs the other."""

@@ -15,5 +15,5 @@ ENGINES: tuple[Program, ...] = (
     mlflow.ENGINE,
 )
 
-# No service asks for these when it starts: they come up beside the services, not before them.
+# No service asks for these when it starts: neither deploy steps nor services wait until they are ready.
 UNAWAITED: tuple[Program, ...] = (seaweedfs.ENGINE, mlflow.ENGINE)

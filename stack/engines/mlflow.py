@@ -75,10 +75,11 @@ ENGINE = Program(
     kind=Kind.ENGINE,
     ports=("mlflow",),
     secrets=(_PASSWORD,),
-    needs=("postgresql", "seaweedfs"),
+    needs=("postgresql",),  # and SeaweedFS, but not before the first artifact
     prepare=_prepare,
     launch=_launch,
     ready=_ready,
     provision=_provision,
     links=_links,
+    start_seconds=180.0,  # it imports for seconds of processor time, minutes on a machine that is busy
 )

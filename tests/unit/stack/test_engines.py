@@ -80,7 +80,7 @@ def test_mlflow_tells_nobody_about_its_use(context: Context) -> None:
     assert (environment["MLFLOW_DISABLE_TELEMETRY"], environment["DO_NOT_TRACK"]) == ("true", "true")
 
 
-def test_only_what_no_service_needs_comes_up_beside_the_services() -> None:
+def test_services_wait_for_all_engines_but_those_that_none_needs() -> None:
     awaited = [one for one in ENGINES if one not in UNAWAITED]
     needed = {need for one in [*awaited, *services(normalizers=1)] for need in one.needs}
     assert needed.isdisjoint(one.name for one in UNAWAITED)

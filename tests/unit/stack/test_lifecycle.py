@@ -1,4 +1,5 @@
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -142,6 +143,36 @@ def test_other_programs_come_up_although_one_fails(make: Callable[..., Stack], r
     with pytest.raises(StackError, match="broker"):
         start(make(failing, recorder.program("database")))
     assert is_running(make().state.processes["database"])
+
+
+def test_work_that_needs_some_programs_begins_before_the_others_are_ready(
+    make: Callable[..., Stack], recorder: Recorder
+) -> None:
+    working = threading.Event()
+
+    def not_before_work(context: Context) -> None:
+        if not working.is_set():
+            raise NotReadyError("the work has not begun")
+
+    slow = dataclasses.replace(recorder.program("models"), ready=not_before_work)
+    database = recorder.program("database")
+    stack = make(slow, database)
+    with stack.starting(stack.settle(), stack.programs) as await_ready:
+        await_ready([database])
+        assert recorder.events == ["database ready", "database provisioned"]
+        working.set()
+    assert recorder.events[-1] == "models provisioned"
+
+
+def test_a_program_that_fails_during_the_work_is_told_after_it(make: Callable[..., Stack], recorder: Recorder) -> None:
+    def never(context: Context) -> None:
+        raise NotReadyError("silence")
+
+    failing = dataclasses.replace(recorder.program("models", argv=("false",)), ready=never)
+    stack = make(failing)
+    with pytest.raises(StackError, match="models stopped"), stack.starting(stack.settle(), stack.programs):
+        recorder.events.append("worked")
+    assert recorder.events == ["worked"]
 
 
 def test_every_failing_program_is_named(make: Callable[..., Stack], recorder: Recorder) -> None:
