@@ -13,6 +13,7 @@ UNIFIED = "proto/tidegate/payments/v1/unified_payment_event.proto"
 BREAKING_CHANGES = {
     "removed field": (UNIFIED, "  bool livemode = 36;\n", ""),
     "changed type": (UNIFIED, "int64 amount_cents = 7", "int32 amount_cents = 7"),
+    "changed presence": (UNIFIED, "optional int64 amount_cents = 7", "int64 amount_cents = 7"),
     "reused number": (UNIFIED, "  bool livemode = 36;", "  bool is_live = 36;"),
     "removed enum value": (
         UNIFIED,
