@@ -15,8 +15,8 @@ _ROWS_AT_ONCE = 100_000
 def write_table(file: Path, columns: Mapping[str, str], rows: Iterable[Row]) -> int:
     """Write rows, in their order; returns how many. The same rows make the same bytes.
 
-    Kinds of columns: text, word (few values), int32, int64, float, floats, bool, time (microseconds since 1970, UTC),
-    seconds (a list of them), spans (a list of pairs of seconds), map (text to text).
+    Kinds of columns: text, word (few values), int32, int64, float, floats, floats32, bool, time (microseconds since
+    1970, UTC), seconds (a list of them), spans (a list of pairs of seconds), map (text to text).
     """
     pyarrow, parquet = _library("pyarrow"), _library("pyarrow.parquet")
     types = _types(pyarrow)
@@ -57,6 +57,7 @@ def _types(pyarrow: Any) -> Mapping[str, Any]:
         "int64": int64,
         "float": pyarrow.float64(),
         "floats": pyarrow.list_(pyarrow.float64()),
+        "floats32": pyarrow.list_(pyarrow.float32()),
         "bool": pyarrow.bool_(),
         "time": pyarrow.timestamp("us", tz="UTC"),
         "seconds": pyarrow.list_(int64),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.simulator.behaviour.curves import CURVE_FIELDS, Curve
+from services.simulator.behaviour.judging import by_retries_alone
 from services.simulator.behaviour.stories import Life, Story
 from services.simulator.behaviour.year import Year
 
@@ -99,6 +100,9 @@ _CURVE_KINDS: Final = {
     "asked": "bool",
 }
 CURVES: Final = LabelTable("curves", {**_PAYMENT, **{name: _CURVE_KINDS.get(name, "float") for name in CURVE_FIELDS}})
+HOURLY: Final = LabelTable("hourly", {**_PAYMENT, "opened_at": "int64", "success_probability": "floats32"})
+# Hour 0 is the first try itself; the last is that of Stripe's two weeks.
+HOURLY_HOURS: Final = 14 * 24
 
 
 def label_rows(year: Year) -> list[tuple[LabelTable, Iterator[Row]]]:
@@ -110,6 +114,7 @@ def label_rows(year: Year) -> list[tuple[LabelTable, Iterator[Row]]]:
         (DECISIONS, (row for story in stories for row in _decisions(story))),
         (CUSTOMERS, (_customer(life) for life in year.lives)),
         (CURVES, (_curve(story, story.curve) for story in failed(stories) if story.curve)),
+        (HOURLY, (_hourly(story, story.curve) for story in failed(stories) if story.curve and story.decisions)),
     ]
 
 
@@ -188,6 +193,14 @@ def _customer(life: Life) -> Row:
 
 def _curve(story: Story, curve: Curve) -> Row:
     return {**_ids(story), **{name: getattr(curve, name) for name in CURVE_FIELDS}}
+
+
+def _hourly(story: Story, curve: Curve) -> Row:
+    """The chance of the second try at each hour after the first, if the customer does nothing."""
+    alone = by_retries_alone(curve)
+    hours = (curve.opened_at + hour * 3600 for hour in range(HOURLY_HOURS + 1))
+    chances = [alone.success_probability(at, (curve.opened_at,)) for at in hours]
+    return {**_ids(story), "opened_at": curve.opened_at, "success_probability": chances}
 
 
 def _ids(story: Story) -> Row:

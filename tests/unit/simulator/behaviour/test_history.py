@@ -15,7 +15,7 @@ from services.orchestrator.rows import event_row
 from services.runtime.clock import timestamp
 from services.simulator.behaviour.assumptions import load_assumptions
 from services.simulator.behaviour.history import COLUMNS, history, row_of
-from services.simulator.behaviour.labels import ATTEMPTS, CURVES, CUSTOMERS, DECISIONS, PAYMENTS
+from services.simulator.behaviour.labels import ATTEMPTS, CURVES, CUSTOMERS, DECISIONS, HOURLY, PAYMENTS
 from services.simulator.behaviour.telling import Told
 from services.simulator.behaviour.webhooks import webhook
 from services.simulator.signature import Signing, signature_header
@@ -108,7 +108,7 @@ def test_rows_come_in_the_order_of_arrival_and_some_arrive_late() -> None:
 
 WORDS = {
     name
-    for table in (PAYMENTS, ATTEMPTS, DECISIONS, CUSTOMERS, CURVES)
+    for table in (PAYMENTS, ATTEMPTS, DECISIONS, CUSTOMERS, CURVES, HOURLY)
     for name in table.columns
     if name not in COLUMNS and "_" in name and name not in {"created_at", "charge_id", "exp_month"}
 }

@@ -8,6 +8,7 @@ import pytest
 
 from services.simulator.__main__ import main
 from services.simulator.adapters import parquet
+from services.simulator.behaviour.judging import by_retries_alone
 from services.simulator.behaviour.outputs import write_history
 from tests.unit.simulator.behaviour.worlds import world
 
@@ -46,6 +47,21 @@ def test_files_hold_what_the_world_holds(tmp_path: Path) -> None:
     labels = pyarrow.read_table(tmp_path / "labels" / "payments.parquet").to_pylist()
     assert {row["payment_id"] for row in history} <= {row["payment_id"] for row in labels}
     assert sum(row["is_fraud"] for row in labels) == sum(story.scenario is not None for story in year.stories)
+
+
+def test_hours_are_those_of_the_curves(tmp_path: Path) -> None:
+    year = world()
+    write_history(year, tmp_path, parquet.write_table)
+    curves = {f"stripe:{story.id}": story.curve for story in year.stories}
+    rows = pyarrow.read_table(tmp_path / "labels" / "hourly.parquet").to_pylist()
+    assert len(rows) == sum(bool(story.decisions) for story in year.stories)
+    for row in rows:
+        curve = curves[row["payment_id"]]
+        assert curve is not None
+        at = curve.opened_at + 100 * 3600
+        expected = by_retries_alone(curve).success_probability(at, [curve.opened_at])
+        assert row["success_probability"][100] == pytest.approx(expected, abs=1e-6)
+        assert len(row["success_probability"]) == 337
 
 
 def test_curves_come_back_as_they_were(tmp_path: Path) -> None:
