@@ -70,12 +70,6 @@ class Timeline:
         sums: Floats = running[np.maximum(end, start)] - running[start]
         return sums
 
-    def last(self, values: npt.NDArray[np.generic], end: Ints) -> Floats:
-        """Return a column's value at the last event before each row's `end`, or NaN where there is none."""
-        ordered = self.ordered(values)
-        found = ordered[np.maximum(end - 1, 0)] if len(ordered) else np.full(len(end), np.nan)
-        return np.where(end > self.first, found, np.nan)
-
     def last_position(self, flags: Bools, end: Ints) -> Ints:
         """Return the position of the last flagged event of the entity before each row's `end`, or -1."""
         flagged = np.where(flags[self.rows], np.arange(len(self.rows)), -1)

@@ -114,7 +114,7 @@ RECIPE = Recipe(
     ),
     keep_negatives=0.2,
     calibration="beta",
-    calibration_days=21,
+    calibration_days=14,
     costs=COSTS,
     reasons=MappingProxyType({name: ReasonText(code, words) for name, (code, words) in _WORDS.items()}),
 )
