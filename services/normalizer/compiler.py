@@ -4,6 +4,7 @@ The rows become the source text of a function, as dataclasses make theirs: with 
 whole way from bytes to bytes took a sixth longer. Every name in the text is checked against the contracts first.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from textwrap import indent
@@ -31,6 +32,8 @@ SCHEMA_VERSION: Final = 1
 # The last second that Protobuf's Timestamp can tell: the end of the year 9999.
 _LAST_SECOND: Final = 253402300799
 _REMEMBERED_SPELLINGS: Final = 1024
+# A part that is read only where one of its fields says a word: "source[object=card]".
+_WITH_WORD: Final = re.compile(r"(.*)\[([a-z_]+)=([a-z_]+)\]")
 
 Map = Callable[[Any, Timestamp], tuple[UnifiedPaymentEvent, list[BrokenRule]]]
 """From a webhook's message and the present time: the event, and every rule that kept it from being complete."""
@@ -229,9 +232,10 @@ class _Code:
 
     def _part(self, part: Part) -> Iterator[str]:
         types = []
-        for number, path in enumerate(part.messages):
+        for number, message in enumerate(part.messages):
+            path, condition = self._condition(message)
             holder, name, field = self._resolve(path)
-            yield f'{"elif" if number else "if"} {holder}.HasField("{name}"):'
+            yield f'{"elif" if number else "if"} {holder}.HasField("{name}"){condition}:'
             yield f"    part = {holder}.{name}"
             types.append(field.message_type)
         yield "else:"
@@ -241,6 +245,14 @@ class _Code:
             for other, source in ((other, source) for other in types[1:] for source in row.sources):
                 _field(other, source)
             yield from (f"    {line}" for line in self._plain(row, "part", types[0]))
+
+    def _condition(self, message: str) -> tuple[str, str]:
+        """The path of a part's message, and the rest of the condition under which it is read."""
+        matched = _WITH_WORD.fullmatch(message)
+        if matched is None:
+            return message, ""
+        path, field, word = matched.groups()
+        return path, f' and {self.text_at(f"{path}.{field}")} == "{word}"'
 
     def _amount(self, row: Amount, body_path: str) -> Iterator[str]:
         _field(_descriptor(UnifiedPaymentEvent), row.target)

@@ -42,7 +42,10 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows for a message inside the object: their sources are fields of the first of these messages that is present."""
+    """Rows for a message inside the object: their sources are fields of the first of these messages that is present.
+
+    `path[field=word]` is present only where the message says that word in that field.
+    """
 
     messages: tuple[str, ...]
     rows: tuple[Text | Number, ...]
@@ -102,5 +105,5 @@ def source_paths(mapping: ObjectMapping) -> Mapping[str, str]:
 
 def _sources_of(row: Row) -> Mapping[str, str]:
     if isinstance(row, Part):
-        return {inner.target: f"{row.messages[0]}.{inner.sources[0]}" for inner in row.rows}
+        return {inner.target: f"{row.messages[0].partition('[')[0]}.{inner.sources[0]}" for inner in row.rows}
     return {row.target: row.source if isinstance(row, Amount) else row.sources[0]}

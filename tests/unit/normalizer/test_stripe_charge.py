@@ -106,6 +106,9 @@ def test_amounts_are_carried_with_the_currency() -> None:
     [
         {"payment_method_details": {"type": "card", "card": CARD}},
         {"source": {"object": "card", **CARD, "brand": "Visa"}},
+        {"source": {"object": "source", "type": "card", "card": {**CARD, "brand": "Visa"}}},
+        {"source": {"object": "source", "type": "three_d_secure", "three_d_secure": CARD}},
+        {"card": {"object": "card", **CARD, "brand": "Visa"}},
     ],
 )
 def test_a_card_is_read_where_the_api_version_has_it(place: dict[str, Any]) -> None:
@@ -113,6 +116,13 @@ def test_a_card_is_read_where_the_api_version_has_it(place: dict[str, Any]) -> N
     assert (event.payment_method_type, event.card_brand, event.card_last_four) == ("card", "visa", "4242")
     assert (event.card_fingerprint, event.card_country, event.card_funding) == ("Fq7", "US", "debit")
     assert (event.card_exp_month, event.card_exp_year) == (3, 2031)
+
+
+@pytest.mark.parametrize("kind", ["bank_account", "source", "", "null"])
+def test_a_legacy_source_that_is_no_card_tells_no_card(kind: str) -> None:
+    """A bank account has a last4, a fingerprint and a country of its own."""
+    event = event_of(charge_webhook(source={**CARD, "object": kind}))
+    assert not [name for name in event.DESCRIPTOR.fields_by_name if name.startswith("card_") and event.HasField(name)]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,38 @@ def test_a_failed_payment_intent_tells_the_attempt_of_old_api_versions() -> None
     assert (event.failure_message, event.card_last_four, event.provider_risk_score) == ("Expired.", "0069", 9)
 
 
+CARD = {"brand": "Visa", "last4": "0002", "fingerprint": "Fq7"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"last_payment_error": {"payment_method": {"type": "card", "card": CARD}}},
+        {"last_payment_error": {"source": {"object": "card", **CARD}}},
+        {"last_payment_error": {"source": {"object": "source", "type": "card", "card": CARD}}},
+        {"charges": {"data": [{"source": {"object": "card", **CARD}}]}},
+        {"charges": {"data": [{"source": {"object": "source", "type": "card", "card": CARD}}]}},
+        {"charges": {"data": [{"card": {"object": "card", **CARD}}]}},
+    ],
+)
+def test_a_payment_intents_card_is_read_where_the_api_version_has_it(place: dict[str, Any]) -> None:
+    attempt = {"id": "ch_1", "amount": 4900, "currency": "usd"}
+    if "charges" in place:
+        place = {"charges": {"data": [{**attempt, **place["charges"]["data"][0]}]}}
+    event = event_of(payment_intent_webhook("payment_intent.payment_failed", **place))
+    assert (event.payment_method_type, event.card_brand) == ("card", "visa")
+    assert (event.card_last_four, event.card_fingerprint) == ("0002", "Fq7")
+
+
+def test_the_newest_word_on_a_card_goes_before_older_ones() -> None:
+    error = {"source": {"object": "card", **CARD}}
+    attempt = {"id": "ch_1", "amount": 4900, "currency": "usd", "source": {"object": "card", "last4": "9999"}}
+    webhook = payment_intent_webhook(
+        "payment_intent.payment_failed", last_payment_error=error, charges={"data": [attempt]}
+    )
+    assert event_of(webhook).card_last_four == "0002"
+
+
 def test_an_error_left_over_on_a_payment_that_goes_on_is_no_failure() -> None:
     error = {"code": "authentication_required", "message": "Authenticate."}
     event = event_of(payment_intent_webhook("payment_intent.requires_action", last_payment_error=error))

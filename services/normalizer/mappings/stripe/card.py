@@ -8,7 +8,31 @@ from services.normalizer.table import Number, Text
 # Names of API versions before payment methods, and today's. Source: docs.stripe.com/api/cards/object, read 2026-11.
 _LEGACY_BRANDS: Final[Mapping[str, str]] = {"american express": "amex", "diners club": "diners"}
 # The kinds of legacy sources that are a payment method, by today's type; "source" is any of many, and says nothing.
-_LEGACY_SOURCES: Final[Mapping[str, str | None]] = {"bank_account": "ach_debit", "source": None}
+_LEGACY_SOURCES: Final[Mapping[str, str | None]] = {
+    "bank_account": "ach_debit",
+    "source": None,
+    "three_d_secure": "card",
+}
+
+
+def cards_of(attempt: str) -> tuple[str, ...]:
+    """Where a charge has its card, from today's API version back; `attempt` leads to the charge, with its dot."""
+    return (f"{attempt}payment_method_details.card", *cards_in(f"{attempt}source"), f"{attempt}card")
+
+
+def cards_in(source: str) -> tuple[str, ...]:
+    """Where a legacy source has its card: a bank account has a last4 and a fingerprint too, which are no card's."""
+    return (f"{source}[object=card]", f"{source}.card", f"{source}.three_d_secure")
+
+
+def types_of(attempt: str) -> tuple[str, ...]:
+    """Where a charge has the type of its payment method, from today's API version back."""
+    return (f"{attempt}payment_method_details.type", *types_in(f"{attempt}source"), f"{attempt}card.object")
+
+
+def types_in(source: str) -> tuple[str, ...]:
+    """Where a legacy source says of what kind it is."""
+    return (f"{source}.object", f"{source}.type")
 
 
 def payment_method_type(text: str) -> str | None:

@@ -18,7 +18,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 )
 from tidegate.stripe.v1.charge_pb2 import Charge, ChargeWebhook
 
-from services.normalizer.mappings.stripe.card import CARD_ROWS, payment_method_type
+from services.normalizer.mappings.stripe.card import CARD_ROWS, cards_of, payment_method_type, types_of
 from services.normalizer.mappings.stripe.standing import look_up_status, unknown_type
 from services.normalizer.nulls import present
 from services.normalizer.table import Amount, Failure, Number, ObjectMapping, Part, Standing, Text
@@ -92,9 +92,9 @@ CHARGE: Final = ObjectMapping(
         Amount("amount_refunded_cents", "amount_refunded"),
         Text("customer_id", ("customer",)),
         Text("invoice_id", ("invoice",)),
-        Text("payment_method_type", ("payment_method_details.type", "source.object"), payment_method_type),
+        Text("payment_method_type", types_of(""), payment_method_type),
         Number("provider_risk_score", ("outcome.risk_score",)),
-        Part(("payment_method_details.card", "source"), CARD_ROWS),
+        Part(cards_of(""), CARD_ROWS),
     ),
     failure=Failure(
         codes=("outcome.reason", "failure_code"),

@@ -18,7 +18,14 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 )
 from tidegate.stripe.v1.payment_intent_pb2 import PaymentIntent, PaymentIntentWebhook
 
-from services.normalizer.mappings.stripe.card import CARD_ROWS, payment_method_type
+from services.normalizer.mappings.stripe.card import (
+    CARD_ROWS,
+    cards_in,
+    cards_of,
+    payment_method_type,
+    types_in,
+    types_of,
+)
 from services.normalizer.mappings.stripe.standing import unknown_type
 from services.normalizer.table import Amount, Failure, Number, ObjectMapping, Part, Standing, Text
 from services.runtime.errors import BrokenRule
@@ -64,13 +71,21 @@ PAYMENT_INTENT: Final = ObjectMapping(
             # The last one is the only thing that today's API versions say of a payment that went well.
             (
                 "last_payment_error.payment_method.type",
-                f"{_ATTEMPT}.payment_method_details.type",
+                *types_in("last_payment_error.source"),
+                *types_of(f"{_ATTEMPT}."),
                 "payment_method_types[only]",
             ),
             payment_method_type,
         ),
         Number("provider_risk_score", (f"{_ATTEMPT}.outcome.risk_score",)),
-        Part(("last_payment_error.payment_method.card", f"{_ATTEMPT}.payment_method_details.card"), CARD_ROWS),
+        Part(
+            (
+                "last_payment_error.payment_method.card",
+                *cards_in("last_payment_error.source"),
+                *cards_of(f"{_ATTEMPT}."),
+            ),
+            CARD_ROWS,
+        ),
     ),
     failure=Failure(
         codes=(

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Card(_message.Message):
-    __slots__ = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "network")
+    __slots__ = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "network", "object")
     BRAND_FIELD_NUMBER: _ClassVar[int]
     COUNTRY_FIELD_NUMBER: _ClassVar[int]
     EXP_MONTH_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class Card(_message.Message):
     FUNDING_FIELD_NUMBER: _ClassVar[int]
     LAST4_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
     brand: str
     country: str
     exp_month: int
@@ -24,7 +25,8 @@ class Card(_message.Message):
     funding: str
     last4: str
     network: str
-    def __init__(self, brand: _Optional[str] = ..., country: _Optional[str] = ..., exp_month: _Optional[int] = ..., exp_year: _Optional[int] = ..., fingerprint: _Optional[str] = ..., funding: _Optional[str] = ..., last4: _Optional[str] = ..., network: _Optional[str] = ...) -> None: ...
+    object: str
+    def __init__(self, brand: _Optional[str] = ..., country: _Optional[str] = ..., exp_month: _Optional[int] = ..., exp_year: _Optional[int] = ..., fingerprint: _Optional[str] = ..., funding: _Optional[str] = ..., last4: _Optional[str] = ..., network: _Optional[str] = ..., object: _Optional[str] = ...) -> None: ...
 
 class PaymentMethodDetails(_message.Message):
     __slots__ = ("type", "card")
@@ -45,7 +47,7 @@ class PaymentMethod(_message.Message):
     def __init__(self, id: _Optional[str] = ..., type: _Optional[str] = ..., card: _Optional[_Union[Card, _Mapping]] = ...) -> None: ...
 
 class Source(_message.Message):
-    __slots__ = ("object", "brand", "last4", "fingerprint", "country", "funding", "exp_month", "exp_year")
+    __slots__ = ("object", "brand", "last4", "fingerprint", "country", "funding", "exp_month", "exp_year", "type", "card", "three_d_secure")
     OBJECT_FIELD_NUMBER: _ClassVar[int]
     BRAND_FIELD_NUMBER: _ClassVar[int]
     LAST4_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +56,9 @@ class Source(_message.Message):
     FUNDING_FIELD_NUMBER: _ClassVar[int]
     EXP_MONTH_FIELD_NUMBER: _ClassVar[int]
     EXP_YEAR_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    THREE_D_SECURE_FIELD_NUMBER: _ClassVar[int]
     object: str
     brand: str
     last4: str
@@ -62,7 +67,10 @@ class Source(_message.Message):
     funding: str
     exp_month: int
     exp_year: int
-    def __init__(self, object: _Optional[str] = ..., brand: _Optional[str] = ..., last4: _Optional[str] = ..., fingerprint: _Optional[str] = ..., country: _Optional[str] = ..., funding: _Optional[str] = ..., exp_month: _Optional[int] = ..., exp_year: _Optional[int] = ...) -> None: ...
+    type: str
+    card: Card
+    three_d_secure: Card
+    def __init__(self, object: _Optional[str] = ..., brand: _Optional[str] = ..., last4: _Optional[str] = ..., fingerprint: _Optional[str] = ..., country: _Optional[str] = ..., funding: _Optional[str] = ..., exp_month: _Optional[int] = ..., exp_year: _Optional[int] = ..., type: _Optional[str] = ..., card: _Optional[_Union[Card, _Mapping]] = ..., three_d_secure: _Optional[_Union[Card, _Mapping]] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("network_status", "reason", "risk_level", "risk_score", "advice_code", "network_advice_code", "network_decline_code", "type")

@@ -28,7 +28,7 @@ class ChargeWebhook(_message.Message):
     def __init__(self, receipt: _Optional[_Union[_receipt_pb2.Receipt, _Mapping]] = ..., merchant_id: _Optional[str] = ..., type: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., charge: _Optional[_Union[Charge, _Mapping]] = ..., raw_body: _Optional[bytes] = ...) -> None: ...
 
 class Charge(_message.Message):
-    __slots__ = ("id", "amount", "amount_captured", "amount_refunded", "currency", "customer", "status", "created", "captured", "paid", "refunded", "disputed", "failure_code", "failure_message", "outcome", "payment_intent", "invoice", "payment_method", "payment_method_details", "source", "metadata", "on_behalf_of")
+    __slots__ = ("id", "amount", "amount_captured", "amount_refunded", "currency", "customer", "status", "created", "captured", "paid", "refunded", "disputed", "failure_code", "failure_message", "outcome", "payment_intent", "invoice", "payment_method", "payment_method_details", "source", "metadata", "on_behalf_of", "card")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class Charge(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     ON_BEHALF_OF_FIELD_NUMBER: _ClassVar[int]
+    CARD_FIELD_NUMBER: _ClassVar[int]
     id: str
     amount: int
     amount_captured: int
@@ -80,4 +81,5 @@ class Charge(_message.Message):
     source: _card_pb2.Source
     metadata: _containers.ScalarMap[str, str]
     on_behalf_of: str
-    def __init__(self, id: _Optional[str] = ..., amount: _Optional[int] = ..., amount_captured: _Optional[int] = ..., amount_refunded: _Optional[int] = ..., currency: _Optional[str] = ..., customer: _Optional[str] = ..., status: _Optional[str] = ..., created: _Optional[int] = ..., captured: _Optional[bool] = ..., paid: _Optional[bool] = ..., refunded: _Optional[bool] = ..., disputed: _Optional[bool] = ..., failure_code: _Optional[str] = ..., failure_message: _Optional[str] = ..., outcome: _Optional[_Union[_card_pb2.Outcome, _Mapping]] = ..., payment_intent: _Optional[str] = ..., invoice: _Optional[str] = ..., payment_method: _Optional[str] = ..., payment_method_details: _Optional[_Union[_card_pb2.PaymentMethodDetails, _Mapping]] = ..., source: _Optional[_Union[_card_pb2.Source, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., on_behalf_of: _Optional[str] = ...) -> None: ...
+    card: _card_pb2.Card
+    def __init__(self, id: _Optional[str] = ..., amount: _Optional[int] = ..., amount_captured: _Optional[int] = ..., amount_refunded: _Optional[int] = ..., currency: _Optional[str] = ..., customer: _Optional[str] = ..., status: _Optional[str] = ..., created: _Optional[int] = ..., captured: _Optional[bool] = ..., paid: _Optional[bool] = ..., refunded: _Optional[bool] = ..., disputed: _Optional[bool] = ..., failure_code: _Optional[str] = ..., failure_message: _Optional[str] = ..., outcome: _Optional[_Union[_card_pb2.Outcome, _Mapping]] = ..., payment_intent: _Optional[str] = ..., invoice: _Optional[str] = ..., payment_method: _Optional[str] = ..., payment_method_details: _Optional[_Union[_card_pb2.PaymentMethodDetails, _Mapping]] = ..., source: _Optional[_Union[_card_pb2.Source, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., on_behalf_of: _Optional[str] = ..., card: _Optional[_Union[_card_pb2.Card, _Mapping]] = ...) -> None: ...

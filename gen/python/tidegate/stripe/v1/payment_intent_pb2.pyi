@@ -82,7 +82,7 @@ class ChargeList(_message.Message):
     def __init__(self, data: _Optional[_Iterable[_Union[_charge_pb2.Charge, _Mapping]]] = ...) -> None: ...
 
 class PaymentError(_message.Message):
-    __slots__ = ("type", "code", "decline_code", "advice_code", "network_advice_code", "network_decline_code", "message", "charge", "payment_method")
+    __slots__ = ("type", "code", "decline_code", "advice_code", "network_advice_code", "network_decline_code", "message", "charge", "payment_method", "source")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     DECLINE_CODE_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +92,7 @@ class PaymentError(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CHARGE_FIELD_NUMBER: _ClassVar[int]
     PAYMENT_METHOD_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     type: str
     code: str
     decline_code: str
@@ -101,4 +102,5 @@ class PaymentError(_message.Message):
     message: str
     charge: str
     payment_method: _card_pb2.PaymentMethod
-    def __init__(self, type: _Optional[str] = ..., code: _Optional[str] = ..., decline_code: _Optional[str] = ..., advice_code: _Optional[str] = ..., network_advice_code: _Optional[str] = ..., network_decline_code: _Optional[str] = ..., message: _Optional[str] = ..., charge: _Optional[str] = ..., payment_method: _Optional[_Union[_card_pb2.PaymentMethod, _Mapping]] = ...) -> None: ...
+    source: _card_pb2.Source
+    def __init__(self, type: _Optional[str] = ..., code: _Optional[str] = ..., decline_code: _Optional[str] = ..., advice_code: _Optional[str] = ..., network_advice_code: _Optional[str] = ..., network_decline_code: _Optional[str] = ..., message: _Optional[str] = ..., charge: _Optional[str] = ..., payment_method: _Optional[_Union[_card_pb2.PaymentMethod, _Mapping]] = ..., source: _Optional[_Union[_card_pb2.Source, _Mapping]] = ...) -> None: ...
