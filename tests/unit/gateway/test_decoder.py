@@ -155,6 +155,50 @@ def test_elements_of_a_list_that_do_not_fit_are_left_out() -> None:
     assert drift == [Drift("type_change", "data.object.payment_method_types[]")] * 2
 
 
+def test_of_a_long_list_or_map_the_first_are_read_and_the_rest_is_drift() -> None:
+    drift: list[Drift] = []
+    metadata = {f"k{number}": str(number) for number in range(101)}
+    body = {
+        "charges": {"data": [{"amount": number} for number in range(21)]},
+        "payment_method_types": [str(number) for number in range(101)],
+        "metadata": metadata,
+    }
+    assert payment_intents(body, drift) == {
+        "charges": {"data": [{"amount": number} for number in range(20)]},
+        "payment_method_types": [str(number) for number in range(100)],
+        "metadata": dict(list(metadata.items())[:100]),
+    }
+    assert drift == [
+        Drift("not_read", "data.object.charges.data[](more)"),
+        Drift("not_read", "data.object.payment_method_types[](more)"),
+        Drift("not_read", "data.object.metadata{}(more)"),
+    ]
+
+
+def test_a_list_and_a_map_of_just_the_bound_are_read_whole() -> None:
+    drift: list[Drift] = []
+    metadata = {f"k{number}": str(number) for number in range(100)}
+    fields = payment_intents({"charges": {"data": [{"amount": 1}] * 20}, "metadata": metadata}, drift)
+    assert (len(fields["charges"]["data"]), fields["metadata"], drift) == (20, metadata, [])
+
+
+def test_among_very_many_names_the_contracts_are_read_and_the_first_others_told() -> None:
+    message, drift = decoded({**{f"x{number}": 1 for number in range(100_000)}, "amount": 10, "paid": 1})
+    assert message.amount == 10
+    assert Drift("type_change", "paid") in drift
+    assert Drift("not_read", "(more)") in drift
+    assert Drift("unknown_field", "x0") in drift
+    assert len(drift) < 300
+
+
+def test_unknown_names_of_one_body_are_told_up_to_a_bound() -> None:
+    drift: list[Drift] = []
+    elements = [{"amount": number, **{f"x{number}_{n}": 1 for n in range(250)}} for number in range(20)]
+    fields = payment_intents({"charges": {"data": elements}}, drift)
+    assert [charge["amount"] for charge in fields["charges"]["data"]] == list(range(20))
+    assert len(drift) < 1_000
+
+
 @pytest.mark.parametrize("value", ["card", {"0": "card"}, 1])
 def test_another_type_for_a_list_leaves_it_empty(value: object) -> None:
     drift: list[Drift] = []
@@ -197,7 +241,7 @@ def test_no_json_crashes_the_decoder_and_all_it_takes_fits_the_message(value: di
     for decoder, message_type in ((charges, Charge), (payment_intents, PaymentIntent)):
         drift: list[Drift] = []
         message_type(**decoder(value, drift))
-        assert all(one.kind in {"unknown_field", "type_change"} for one in drift)
+        assert all(one.kind in {"unknown_field", "type_change", "not_read"} for one in drift)
 
 
 @given(

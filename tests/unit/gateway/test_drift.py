@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 from prometheus_client import REGISTRY
 
-from services.gateway.decoder import Drift
+from services.gateway.decoder import MOST_TOLD, Drift
 from services.gateway.drift import OTHER, DriftCount
 
 _numbers = count()
@@ -59,8 +59,18 @@ def test_beyond_the_limit_new_series_are_counted_together_and_known_ones_go_on(p
 
 def test_sightings_are_written_before_they_fill_the_memory(provider: str) -> None:
     drift = DriftCount(provider, 10)
-    for number in range(5_000):
+    for number in range(20_000):
         drift.add("t", str(number), [Drift("unknown_field", "a")])
-    assert len(drift._pending) <= 1_001
+    assert len(drift._pending) <= 5_000
     drift.flush()
-    assert counted(provider, OTHER, OTHER, "unknown_field", OTHER) == 4_990
+    assert counted(provider, OTHER, OTHER, "unknown_field", OTHER) == 19_990
+
+
+def test_bodies_that_drift_much_are_written_sooner_and_told_in_part(provider: str) -> None:
+    drift = DriftCount(provider, 10)
+    much = [Drift("unknown_field", f"a{number}") for number in range(10_000)]
+    for number in range(100):
+        drift.add("t", str(number), much)
+    assert sum(len(told) for _, _, told in drift._pending) <= 5_000
+    drift.flush()
+    assert counted(provider, OTHER, OTHER, "unknown_field", OTHER) == 100 * MOST_TOLD - 10

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -216,9 +217,41 @@ def test_a_dead_webhook_keeps_the_body_and_the_envelope_but_repeats_no_value() -
 
 
 def test_more_broken_rules_than_a_dead_letter_takes_are_cut() -> None:
-    result = decided(event("payment_intent.created", {**PAYMENT_INTENT, "charges": {"data": [{}] * 300}}))
+    charge = dict.fromkeys(("amount", "amount_captured", "amount_refunded", "created"), -1)
+    result = decided(event("payment_intent.created", {**PAYMENT_INTENT, "charges": {"data": [charge] * 20}}))
     assert len(result.rule_ids) == 100
     assert contract.broken_rules(result.message) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"charges": {"data": [{}] * 300_000}}, "dead"),
+        ({"charges": {"data": [None] * 190_000}}, "accepted"),
+        ({"charges": {"data": [CHARGE] * 800}}, "accepted"),
+        ({"metadata": {f"k{number}": "v" for number in range(60_000)}}, "accepted"),
+        ({"metadata": {f"k{number}": 1 for number in range(60_000)}}, "accepted"),
+        ({f"k{number}": 1 for number in range(70_000)}, "accepted"),
+    ],
+)
+def test_no_body_of_a_megabyte_keeps_the_process_busy(fields: dict[str, Any], outcome: str) -> None:
+    """The first of them took 100 seconds and 4 GiB. Counted in calls, since a clock would measure the machine."""
+    body = orjson.dumps(event("payment_intent.created", {**PAYMENT_INTENT, **fields}))
+    assert len(body) <= 1_048_576
+    decided(orjson.dumps(event("payment_intent.created", PAYMENT_INTENT)))
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        result = decided(body)
+    finally:
+        sys.setprofile(None)
+    assert result.outcome == outcome
+    assert calls < 20_000
 
 
 def test_drift_is_reported_with_a_dead_webhook_too() -> None:
