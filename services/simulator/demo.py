@@ -102,15 +102,11 @@ def _tell(settings: DemoSettings, answers: list[Answered], outcome: Outcome) -> 
 def _latencies(answers: list[Answered], outcome: Outcome) -> dict[str, dict[str, float]]:
     decisions = outcome.decisions()
     due = {event_key(answer): answer.due_at for answer in reversed(answers) if answer.acknowledged}
-    decided = [
-        decision.decided_at.ToNanoseconds() / 1e9 - due[event_id]
-        for event_id, (decision, _) in decisions.items()
-        if event_id in due
-    ]
+    stored = [at - due[event_id] for event_id, at in outcome.stored_at.items() if event_id in due]
     published = [at - due[event_id] for event_id, (_, at) in decisions.items() if event_id in due]
     return {
         "acknowledged": percentiles([answer.latency_ms for answer in answers if answer.acknowledged]),
-        "decided": percentiles([seconds * 1000 for seconds in decided]),
+        "decision stored in PostgreSQL": percentiles([seconds * 1000 for seconds in stored]),
         "published on payments.decisions": percentiles([seconds * 1000 for seconds in published]),
     }
 

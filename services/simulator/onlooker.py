@@ -1,7 +1,7 @@
 """Watches a running platform until everything that was sent is through, and opens the books on it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,6 +24,8 @@ class Outcome:
 
     books: Books
     reads: Sequence[Read]
+    # When each event's decision was stored, by PostgreSQL's clock, in seconds since 1970.
+    stored_at: Mapping[str, float]
 
     @property
     def balanced(self) -> bool:
@@ -69,7 +71,8 @@ class Onlooker:
             late = time.monotonic() > deadline
             if late or (awaited <= set(rows.decisions) and failures <= set(rows.quarantine) and not rows.outbox):
                 reads = self._topics.read(self._since)
-                outcome = Outcome(book(answers, [read.sighting for read in reads], rows), reads)
+                books = book(answers, [read.sighting for read in reads], rows)
+                outcome = Outcome(books, reads, self._tables.stored_at(ids))
                 if late or outcome.balanced:
                     return outcome
             time.sleep(_POLL_SECONDS)

@@ -39,6 +39,17 @@ class Tables:
         except psycopg.OperationalError as error:
             raise NeighbourUnavailableError("PostgreSQL", str(error).strip()) from error
 
+    def stored_at(self, event_ids: Collection[str]) -> dict[str, float]:
+        """When the transaction that stored each event's decision began, in seconds since 1970."""
+        stored = (
+            "SELECT event_id, extract(epoch FROM stored_at)::float8 FROM tidegate.decisions WHERE event_id = ANY(%s)"
+        )
+        try:
+            with psycopg.connect(self.database_url, connect_timeout=_CONNECT_SECONDS) as connection:
+                return dict(connection.execute(stored, [list(event_ids)]).fetchall())
+        except psycopg.OperationalError as error:
+            raise NeighbourUnavailableError("PostgreSQL", str(error).strip()) from error
+
 
 def _held(connection: psycopg.Connection, query: str, event_ids: list[str]) -> tuple[str, ...]:
     return tuple(row[0] for row in connection.execute(query, [event_ids]))

@@ -9,7 +9,7 @@ from services.simulator.behaviour.collecting import risk_score
 from services.simulator.behaviour.declining import advice_code, drawn
 from services.simulator.behaviour.draws import ATTACK, TAKEOVER, Draws
 from services.simulator.behaviour.paydays import DAY_SECONDS
-from services.simulator.behaviour.population import Period, Seller, build_card, build_customer
+from services.simulator.behaviour.population import Period, Seller, build_card, build_customer, renewed
 from services.simulator.behaviour.stories import Life, Scenario, Story, Try
 from services.simulator.world import Card, Customer
 
@@ -48,7 +48,7 @@ class Attacks:
         since, until = life.stories[0].created, life.left_at or self.period.end
         start = draws.whole(since, max(since, until))
         known = next((one for one in reversed(life.stories) if one.created <= start), life.stories[0]).tries[-1].card
-        card = known if draws.chance(_KNOWN_CARD) else build_card(draws, None, self.period, self.assumptions)
+        card = renewed(known, start) if draws.chance(_KNOWN_CARD) else self._stolen(start, draws)
         for _ in range(draws.whole(2, int(rates.takeover_most))):
             at = start + int(draws.uniform() * rates.takeover_hours * 3600)
             price = life.price_usd_cents * rates.takeover_price * draws.between(0.5, 2.0)
@@ -60,11 +60,11 @@ class Attacks:
         rates = self.assumptions.fraud
         start = draws.whole(self.period.start, self.period.end)
         amount = _TESTED_AMOUNTS[draws.whole(0, len(_TESTED_AMOUNTS) - 1)]
-        card = build_card(draws, None, self.period, self.assumptions)
+        card = self._stolen(start, draws)
         account = None if draws.chance(_GUEST) else build_customer(draws, card)
         for _ in range(draws.whole(int(rates.testing_least), int(rates.testing_most))):
             if not draws.chance(_SAME_CARD_AGAIN):
-                card = build_card(draws, None, self.period, self.assumptions)
+                card = self._stolen(start, draws)
             at = start + int(draws.uniform() * rates.testing_minutes * 60)
             yield from self._told(
                 draws, seller, account, card, "card_testing", at, float(amount), rates.testing_success
@@ -73,12 +73,16 @@ class Attacks:
     def _high_amounts(self, seller: Seller, draws: Draws) -> Iterator[Story]:
         rates = self.assumptions.fraud
         at = draws.whole(self.period.start, self.period.end)
-        card = build_card(draws, None, self.period, self.assumptions)
+        card = self._stolen(at, draws)
         account = build_customer(draws, card)
         for _ in range(draws.whole(1, _MOST_HIGH_AMOUNTS)):
             price = seller.prices[1] * rates.high_amount_price * draws.between(0.4, 2.0)
             yield from self._told(draws, seller, account, card, "high_amount", at, price, rates.high_amount_success)
             at += 120 + int(draws.exponential(DAY_SECONDS / 8))
+
+    def _stolen(self, at: int, draws: Draws) -> Card:
+        # Good at the time: an expired card that pays would give the attack away.
+        return build_card(draws, None, Period(at, self.period.end), self.assumptions)
 
     def _told(
         self,

@@ -9,14 +9,13 @@ from services.simulator.behaviour.declining import advice_code, decline_for
 from services.simulator.behaviour.draws import Draws
 from services.simulator.behaviour.logging_policy import Choice, Failure, LoggingPolicy
 from services.simulator.behaviour.paydays import DAY_SECONDS
-from services.simulator.behaviour.population import Period, Person, build_card, headroom, replaced
+from services.simulator.behaviour.population import Period, Person, build_card, has_expired, headroom, renewed, replaced
 from services.simulator.behaviour.stories import By, Decision, Outcome, Story, Try
 
 _HOUR_SECONDS = 3600
 _HIGHEST_RISK_SCORE = 99
 _PER_MILLE = 1000
 _MOST_TRIES_BY_HAND = 3
-_RENEWED_YEARS = 4
 _DUE: By = "schedule"
 
 
@@ -63,6 +62,8 @@ class Collector:
         story.curve = curve
         at, by = story.created, _DUE
         while True:
+            if curve.condition == "expired" and curve.released_at is not None and at >= curve.released_at:
+                person.card = renewed(person.card, at)
             tried = self._try(story, person, at, by, draws)
             if story.decisions and story.decisions[-1].outcome == "after_end":
                 story.decisions[-1].outcome = "failed" if tried.decline else "succeeded"
@@ -87,7 +88,7 @@ class Collector:
             if tried.decline is None or at >= self.period.end or not draws.chance(rates.tries_again):
                 break
             if story.curve.new_card_at is None and draws.chance(rates.other_card):
-                person.card = build_card(draws, person.customer.country, self.period, self.assumptions)
+                person.card = build_card(draws, person.customer.country, Period(at, self.period.end), self.assumptions)
                 story.curve = replace(story.curve, asked=False, new_card_unasked_at=at, new_card_asked_at=at)
         if draws.chance(0.5):
             # Half of them go back to the usual card next time.
@@ -130,10 +131,10 @@ class Collector:
 
     def _condition(self, person: Person, at: int, *, present: bool, draws: Draws) -> str:
         rates, card = self.assumptions.conditions, person.card
-        if at // DAY_SECONDS >= _expires_on_day(card.exp_year, card.exp_month):
+        if has_expired(card, at):
             if draws.chance(rates.expired_missed) and not present:
                 return "expired"
-            person.card = replace(card, exp_year=card.exp_year + _RENEWED_YEARS)
+            person.card = renewed(card, at)
         factor = person.issuer.trouble * (rates.by_hand if present else 1.0)
         if card.issuer.country != person.seller.country:
             factor *= self.assumptions.issuer.foreign_trouble
@@ -207,8 +208,3 @@ def _decision(story: Story, tried: Try, choice: Choice, retry_at: int | None, ou
         probability=story.curve.success_probability(retry_at, story.declined_at) if story.curve and retry_at else None,
         outcome=outcome,
     )
-
-
-def _expires_on_day(year: int, month: int) -> int:
-    # Cards are good to the end of their month; a mean month will do.
-    return int(((year - 1970) * 12 + month) * 30.4375)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import exp, log
 
@@ -28,6 +28,8 @@ _FIRST_NAMES = ("Ada", "Ben", "Chidi", "Dana", "Elif", "Farid", "Greta", "Hiro",
 _LAST_NAMES = ("Abe", "Berg", "Costa", "Diaz", "Ekman", "Fischer", "Gupta", "Hall", "Ito", "Jansen", "Khan", "Larsen")
 # A wallet's past, so that the first attempt too has a payday behind it.
 _PAST_DAYS = 40
+_RENEWED_YEARS = 4
+_MONTH_DAYS = 30.4375
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,19 @@ def replaced(draws: Draws, card: Card, at: int, assumptions: Assumptions) -> Car
     return _card_of(draws, card.issuer, card.funding, Period(at + 365 * DAY_SECONDS, at), assumptions)
 
 
+def renewed(card: Card, at: int) -> Card:
+    """The same number with years to go, where it has expired; any other as it is."""
+    return replace(card, exp_year=card.exp_year + _RENEWED_YEARS) if has_expired(card, at) else card
+
+
+def has_expired(card: Card, at: int) -> bool:
+    """Cards are good to the end of their month; months of mean length will do."""
+    return at // DAY_SECONDS >= int(((card.exp_year - 1970) * 12 + card.exp_month) * _MONTH_DAYS)
+
+
 def _card_of(draws: Draws, issuer: Issuer, funding: str, period: Period, assumptions: Assumptions) -> Card:
     months = draws.whole(0, int(assumptions.population.card_years_left) * 12 - 1)
-    born = period.start // (DAY_SECONDS * 30.4375) + months
+    born = period.start // (DAY_SECONDS * _MONTH_DAYS) + months
     return Card(
         payment_method=draws.id("pm"),
         issuer=issuer,

@@ -156,3 +156,18 @@ def test_payers_of_attacks_look_like_others() -> None:
     assert accounts
     assert {account.name for account in accounts} <= names
     assert {len(account.email) for account in accounts} <= lengths
+
+
+def test_nobody_pays_with_a_card_that_has_long_expired() -> None:
+    """Neither the honest, whose cards are renewed, nor attackers: expiry must not tell them apart."""
+    over: dict[bool, list[bool]] = {True: [], False: []}
+    for story in world(1500, 2).stories:
+        if story.succeeded_at is not None:
+            tried = story.tries[-1]
+            paid = EPOCH + timedelta(seconds=tried.at)
+            months_over = (paid.year - tried.card.exp_year) * 12 + paid.month - tried.card.exp_month
+            over[story.scenario is not None].append(months_over > 1)
+    assert over[True]
+    assert not any(over[True])
+    # One in a hundred tries of an expired card goes through.
+    assert sum(over[False]) / len(over[False]) < 0.001
