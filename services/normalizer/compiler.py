@@ -17,6 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.payments.v1.unified_payment_event_pb2 import (
     DECLINE_CLASS_UNKNOWN,
     PAYMENT_STATUS_FAILED,
+    PAYMENT_STATUS_REFUND_FAILED,
     DeclineClass,
     UnifiedPaymentEvent,
 )
@@ -81,7 +82,7 @@ def apply(webhook, now):
     else:
         event.event_type = standing.event_type
         event.status = standing.status
-        if standing.status == {failed}:
+        if standing.status in {failed}:
             write_failure(source, event)
     return event, broken
 """
@@ -130,7 +131,7 @@ def compile_mapping(
             provider=int(mapping.provider),
             schema_version=SCHEMA_VERSION,
             last_second=_LAST_SECOND,
-            failed=int(PAYMENT_STATUS_FAILED),
+            failed=(int(PAYMENT_STATUS_FAILED), int(PAYMENT_STATUS_REFUND_FAILED)),
             rows=code.rows(rows),
             payment_id=code.payment_id(mapping.payment_id, mapping.prefix),
             amounts=indent(code.amounts(amounts, mapping.body_path), "    "),
@@ -158,7 +159,8 @@ def _compile_failure(
         told = most_specific([present(text) for text in read_codes(source)])
         if told is not None:
             event.failure_code = told
-        event.decline_class = decline_classes.get(told or "", DECLINE_CLASS_UNKNOWN)
+        if failure.is_decline:
+            event.decline_class = decline_classes.get(told or "", DECLINE_CLASS_UNKNOWN)
         write_rows(source, event)
 
     return write

@@ -22,6 +22,30 @@ from services.runtime.errors import BrokenRule, InvalidMessageError, Position
 Outcome = UnifiedPaymentEvent | ValidationFailure
 """What is to be published, and so where: events on payments.normalized, failures on payments.validation.dlq."""
 
+# What tells more about an event and is not the event: where a provider's word for one of these breaks its rule, the
+# event goes on without it. Who, how much, when and in what state stay out of this list.
+_DETAILS = frozenset(
+    {
+        "card_brand",
+        "card_country",
+        "card_exp_month",
+        "card_exp_year",
+        "card_funding",
+        "card_last_four",
+        "failure_code",
+        "failure_message",
+        "invoice_id",
+        "metadata",
+        "network_advice_code",
+        "network_decline_code",
+        "payment_method_type",
+        "provider_advice_code",
+        "provider_risk_score",
+        "reason",
+    }
+)
+_LONGEST_FAILURE_MESSAGE = 2048
+
 # Bounds of the failure's own contract.
 _MOST_VIOLATIONS = 100
 _LONGEST_EVENT_ID = 300
@@ -52,8 +76,14 @@ class Normalizer:
             for mapping in mappings
         }
 
-    def normalize(self, webhook: Message, position: Position, now: Timestamp) -> Outcome:
-        """The event that a webhook's message tells, or every rule that it breaks; the message need not be valid."""
+    def normalize(
+        self, webhook: Message, position: Position, now: Timestamp, left_out: list[str] | None = None
+    ) -> Outcome:
+        """The event that a webhook's message tells, or every rule that it breaks; the message need not be valid.
+
+        To `left_out` is added where in the provider's body a detail stands that breaks its rule: the event is without
+        it, or has it cut.
+        """
         compiled = self._compiled[type(webhook)]
         if broken := broken_rules(webhook):
             in_body = [_in_body(rule, _path_in_body(rule.field_path, compiled.mapping)) for rule in broken]
@@ -61,7 +91,14 @@ class Normalizer:
         event, missing = compiled.apply(webhook, now)
         if missing:
             return _failure(webhook, compiled.mapping, missing, position, now)
-        if broken := broken_rules(event):
+        broken = broken_rules(event)
+        if broken and all(rule.field_path in _DETAILS for rule in broken):
+            details = sorted({rule.field_path for rule in broken})
+            _leave_out(event, details)
+            if left_out is not None:
+                left_out += [compiled.paths.get(name, name) for name in details]
+            broken = broken_rules(event)
+        if broken:
             in_body = [_in_body(rule, compiled.paths.get(rule.field_path, rule.field_path)) for rule in broken]
             return _failure(webhook, compiled.mapping, in_body, position, now)
         return event
@@ -96,6 +133,14 @@ def defect(error: Exception) -> BrokenRule:
     """The rule for a message on which the mapping itself failed: our fault, told without the error's text."""
     message = f"the normalizer failed with {type(error).__name__}; its log has the place. Fix it and replay the message"
     return BrokenRule("normalizer.defect", "", message)
+
+
+def _leave_out(event: UnifiedPaymentEvent, details: Iterable[str]) -> None:
+    for name in details:
+        if name == "failure_message":  # text for people, of which the beginning tells most
+            event.failure_message = event.failure_message[:_LONGEST_FAILURE_MESSAGE]
+        else:
+            event.ClearField(name)
 
 
 def _failure(

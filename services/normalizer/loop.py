@@ -1,5 +1,6 @@
 """The read-process-write loop: one batch after the other, counted and logged once it is committed."""
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
-from services.normalizer.pipeline import Pipeline, Result
+from services.normalizer.pipeline import LeftOut, Pipeline, Result
 from services.normalizer.ports import BatchAbortedError, MessagesTooLargeError, Stream, StreamLostError
 from services.runtime import metrics
 from services.runtime.clock import Clock, timestamp
@@ -26,7 +27,10 @@ _log = logger(__name__)
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _HOUSEKEEPING_SECONDS = 1.0
+# What a code looks like; anything else may be content.
+_PLAIN_CODE = re.compile(r"[a-z0-9_.]{1,64}")
 _MOST_REPORTED_CODES = 1000
+_MOST_DRIFT_SERIES = 1000
 # A batch takes well under a second; a call to a broker that is away is waited for.
 _LONGEST_SILENCE_SECONDS = 5.0
 
@@ -71,6 +75,7 @@ class Loop:
         self._pause = _FIRST_PAUSE_SECONDS
         self._reported_codes: set[str] = set()
         self._reported_partitions: set[tuple[str, int]] = set()
+        self._drift: set[tuple[str, str, str]] = set()
         self.batches_delivered = 0
 
     def run(self, stream: Stream, pipeline: Pipeline) -> None:
@@ -146,12 +151,24 @@ class Loop:
                 _report_failure(result.failure)
             if result.unknown_code is not None:
                 self._report_unknown_code(result.unknown_code)
+            if result.left_out is not None:
+                self._report_left_out(result.left_out)
+
+    def _report_left_out(self, left_out: LeftOut) -> None:
+        for path in left_out.paths:
+            series = (left_out.event_type, left_out.api_version or "(none)", path)
+            if series not in self._drift and len(self._drift) >= _MOST_DRIFT_SERIES:
+                series = ("(other)", "(other)", path)  # the API version is the sender's word
+            self._drift.add(series)
+            event_type, api_version, _ = series
+            labels = (left_out.provider, event_type, api_version, "broken_rule", path)
+            metrics.counter("tidegate_contract_drift_total").labels(*labels).inc()
 
     def _report_unknown_code(self, code: str) -> None:
         metrics.counter("tidegate_unknown_codes_total").labels(STAGE, "decline_codes").inc()
         if code not in self._reported_codes and len(self._reported_codes) < _MOST_REPORTED_CODES:
             self._reported_codes.add(code)
-            _log.warning("message.unknown_code", code=code)
+            _log.warning("message.unknown_code", code=code if _PLAIN_CODE.fullmatch(code) else f"string({len(code)})")
 
 
 def _failed(results: Sequence[Result]) -> Sequence[bool]:

@@ -36,6 +36,18 @@ class Result(NamedTuple):
     failure: ValidationFailure | None = None
     # The failure's code, where no table knows it; empty where the provider gave none.
     unknown_code: str | None = None
+    # Where a detail was left out.
+    left_out: "LeftOut | None" = None
+
+
+class LeftOut(NamedTuple):
+    """Details that an event goes without, since they break their rule: where they stand in which bodies."""
+
+    provider: str
+    # In the provider's words.
+    event_type: str
+    api_version: str
+    paths: tuple[str, ...]
 
 
 class Pipeline:
@@ -72,7 +84,8 @@ class Pipeline:
         except InvalidMessageError as poison:
             return self._failed(record, unreadable(poison, now))
         try:
-            outcome = self._normalizer.normalize(webhook, position, now)
+            paths: list[str] = []
+            outcome = self._normalizer.normalize(webhook, position, now, paths)
         except Exception as error:  # noqa: BLE001 - a defect of a mapping must not stop the stream
             _log_defect(error, position)
             outcome = self._normalizer.reject(webhook, defect(error), position, now)
@@ -84,7 +97,10 @@ class Pipeline:
         if (size := _size(outgoing)) > LARGEST_MESSAGE_BYTES:
             return self._failed(record, self._normalizer.reject(webhook, too_large(size), position, now))
         is_unknown = outcome.decline_class == DECLINE_CLASS_UNKNOWN
-        return Result(position.topic, outgoing, unknown_code=outcome.failure_code if is_unknown else None)
+        unknown_code = outcome.failure_code if is_unknown else None
+        provider = outcome.event_id.partition(":")[0]
+        left_out = LeftOut(provider, webhook.type, webhook.event.api_version, tuple(paths)) if paths else None
+        return Result(position.topic, outgoing, unknown_code=unknown_code, left_out=left_out)
 
     def _failed(self, record: Record, failure: ValidationFailure) -> Result:
         value = self._failures.encode(failure)

@@ -64,11 +64,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where an object says why a payment failed. Read only when the payment's status is FAILED."""
+    """Where an object says why it failed. Read only when a payment's status is FAILED or a refund's REFUND_FAILED."""
 
     # Codes of the failure; the most specific one of them is kept.
     codes: tuple[str, ...]
     rows: tuple[Text, ...]
+    # Whether a card was declined, so that there is a class of decline.
+    is_decline: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,6 @@ class ObjectMapping:
     """How one object of one provider becomes a UnifiedPaymentEvent: a table, with a function only for the standing."""
 
     provider: Provider
-    # The provider's name in our ids: "stripe" in "stripe:evt_1".
-    prefix: str
     webhook: type[Message]
     # Field of the webhook's message that holds the object.
     object_field: str
@@ -89,6 +89,11 @@ class ObjectMapping:
     # From the provider's event type and the object; a broken rule where they do not tell.
     standing: Callable[[str, Any], Standing | BrokenRule]
     failure: Failure | None = None
+
+    @property
+    def prefix(self) -> str:
+        """The provider's name in our ids: "stripe" in "stripe:evt_1"."""
+        return Provider.Name(self.provider).removeprefix("PROVIDER_").lower()
 
 
 def source_paths(mapping: ObjectMapping) -> Mapping[str, str]:

@@ -53,8 +53,8 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "tidegate_webhooks_in_flight": Metric("gauge", "Requests that wait for the broker's acknowledgement."),
     "tidegate_contract_drift_total": Metric(
         "counter",
-        "Fields of webhook bodies unknown to the contract (unknown_field), of another type (type_change), or too long "
-        "to be read whole (not_read).",
+        "Fields of webhook bodies unknown to the contract (unknown_field), of another type (type_change), too long to "
+        "be read whole (not_read), or left out of the event or cut since they break its rule (broken_rule).",
         ("provider", "event_type", "api_version", "kind", "field_path"),
     ),
     "tidegate_messages_total": Metric(

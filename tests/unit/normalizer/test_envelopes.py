@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +61,7 @@ def assert_agrees(event: UnifiedPaymentEvent, body: Mapping[str, Any]) -> None:
     assert event.currency == carried["currency"].upper()
     assert event.amount_cents == in_cents(carried["amount"], event.currency)
     assert event.provider_event_id == body["id"]
-    assert event.provider_object_id == carried["id"]
+    assert event.provider_object_id == carried.get("id", carried.get("charge"))
     assert event.provider_created_at.seconds == body["created"]
 
 
@@ -81,8 +82,9 @@ def test_an_envelope_becomes_an_event_that_agrees_with_it_or_is_none_of_ours(nam
 
 
 @pytest.mark.skipif(not BODIES, reason=f"{ENVELOPES} is absent")
-def test_nineteen_envelopes_reach_the_normalizer() -> None:
-    assert sum(normalized(body) is not None for body in BODIES.values()) == 19
+def test_all_envelopes_about_payments_reach_the_normalizer_but_one_that_carries_no_object() -> None:
+    """81 are of types without a contract; two disputes of an old API version have no id of their own."""
+    assert Counter(published(body).outcome for body in BODIES.values()) == {"accepted": 21, "other": 81, "dead": 1}
 
 
 @pytest.mark.skipif(not BODIES, reason=f"{ENVELOPES} is absent")

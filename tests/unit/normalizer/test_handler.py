@@ -6,12 +6,16 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE, PROVIDER_UNSPECIFIED
-from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE, PROVIDER_UNSPECIFIED, Provider
+from tidegate.payments.v1.unified_payment_event_pb2 import (
+    PAYMENT_STATUS_FAILED,
+    PAYMENT_STATUS_REFUND_FAILED,
+    UnifiedPaymentEvent,
+)
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
 
-from services.normalizer.handler import unreadable
+from services.normalizer.handler import _DETAILS, unreadable
 from services.normalizer.sources import TOPICS
 from services.runtime.contract import broken_rules
 from services.runtime.errors import BrokenRule, InvalidMessageError
@@ -23,7 +27,7 @@ from tests.fakes.stripe_webhooks import (
     refund_webhook,
 )
 from tests.unit.normalizer.strategies import TEXTS, messages
-from tests.unit.normalizer.tables import NORMALIZER, NOW, POSITION, failure_of
+from tests.unit.normalizer.tables import NORMALIZER, NOW, POSITION, event_of, failure_of
 
 MAKERS = {
     "charge": charge_webhook,
@@ -71,13 +75,96 @@ def test_every_broken_rule_is_told() -> None:
 
 
 def test_a_rule_of_the_unified_contract_is_told_in_the_providers_words() -> None:
-    card = {"last4": "42", "country": "USA"}
-    failure = failure_of(charge_webhook(payment_method_details={"card": card}, metadata={"k": "v"}))
+    card = {"fingerprint": "FINGER" * 30}
+    failure = failure_of(charge_webhook(payment_method_details={"card": card}, customer="C" * 300))
     assert [violation.field_path for violation in failure.violations] == [
-        "data.object.payment_method_details.card.last4",
-        "data.object.payment_method_details.card.country",
+        "data.object.customer",
+        "data.object.payment_method_details.card.fingerprint",
     ]
-    assert "USA" not in str(failure)
+    assert "FINGER" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "path"),
+    [
+        (
+            {"payment_method_details": {"card": {"exp_year": 25}}},
+            "card_exp_year",
+            "payment_method_details.card.exp_year",
+        ),
+        (
+            {"payment_method_details": {"card": {"exp_month": 13}}},
+            "card_exp_month",
+            "payment_method_details.card.exp_month",
+        ),
+        ({"payment_method_details": {"card": {"last4": "123"}}}, "card_last_four", "payment_method_details.card.last4"),
+        (
+            {"payment_method_details": {"card": {"brand": "cartes-bancaires"}}},
+            "card_brand",
+            "payment_method_details.card.brand",
+        ),
+        (
+            {"payment_method_details": {"card": {"country": "USA"}}},
+            "card_country",
+            "payment_method_details.card.country",
+        ),
+        ({"payment_method_details": {"type": "a-card"}}, "payment_method_type", "payment_method_details.type"),
+        (
+            {"outcome": {"network_decline_code": "51 - declined"}},
+            "network_decline_code",
+            "outcome.network_decline_code",
+        ),
+        ({"outcome": {"advice_code": "x" * 65}}, "provider_advice_code", "outcome.advice_code"),
+        ({"outcome": {"risk_score": 101}}, "provider_risk_score", "outcome.risk_score"),
+        ({"failure_code": "x" * 129}, "failure_code", "outcome.reason"),
+        ({"invoice": "in_" + "x" * 200}, "invoice_id", "invoice"),
+    ],
+)
+def test_a_detail_that_breaks_its_rule_is_left_out_and_told(change: dict[str, Any], field: str, path: str) -> None:
+    left_out: list[str] = []
+    event = NORMALIZER.normalize(charge_webhook("charge.failed", **change), POSITION, NOW, left_out)
+    assert isinstance(event, UnifiedPaymentEvent)
+    assert not event.HasField(field)
+    assert left_out == [f"data.object.{path}"]
+    assert (event.event_id, event.amount_cents, event.event_type) == ("stripe:evt_1", 4900, "payment.failed")
+    assert not broken_rules(event)
+
+
+def test_a_long_failure_message_is_cut() -> None:
+    left_out: list[str] = []
+    webhook = charge_webhook("charge.failed", failure_message="€" * 3000)
+    event = NORMALIZER.normalize(webhook, POSITION, NOW, left_out)
+    assert isinstance(event, UnifiedPaymentEvent)
+    assert event.failure_message == "€" * 2048
+    assert left_out == ["data.object.failure_message"]
+
+
+def test_more_metadata_than_an_event_holds_are_left_out() -> None:
+    metadata = {f"key_{number}": "x" for number in range(101)}
+    left_out: list[str] = []
+    event = NORMALIZER.normalize(charge_webhook(metadata=metadata), POSITION, NOW, left_out)
+    assert isinstance(event, UnifiedPaymentEvent)
+    assert (dict(event.metadata), left_out) == ({}, ["data.object.metadata"])
+
+
+def test_a_good_detail_stays_beside_a_bad_one() -> None:
+    card = {"brand": "visa", "last4": "123", "fingerprint": "Fq7"}
+    event = event_of(charge_webhook(payment_method_details={"card": card}))
+    assert (event.card_brand, event.card_fingerprint, event.HasField("card_last_four")) == ("visa", "Fq7", False)
+
+
+def test_a_bad_detail_saves_no_event_that_is_bad_otherwise() -> None:
+    left_out: list[str] = []
+    webhook = charge_webhook(customer="C" * 300, payment_method_details={"card": {"last4": "123"}})
+    assert isinstance(NORMALIZER.normalize(webhook, POSITION, NOW, left_out), ValidationFailure)
+    assert left_out == []
+
+
+def test_every_detail_is_a_field_that_an_event_can_do_without() -> None:
+    fields = UnifiedPaymentEvent.DESCRIPTOR.fields_by_name
+    assert all(fields[name].has_presence or fields[name].is_repeated for name in _DETAILS)
+    assert not _DETAILS & {"event_id", "payment_id", "merchant_id", "customer_id", "card_fingerprint", "status"}
+    assert not [name for name in _DETAILS if "cents" in name or name == "currency" or name.endswith("_at")]
 
 
 def test_a_rule_of_the_webhooks_contract_is_told_in_the_providers_words() -> None:
@@ -141,6 +228,10 @@ def test_any_valid_webhook_becomes_a_valid_event_or_a_valid_failure(name: str, d
     if isinstance(outcome, UnifiedPaymentEvent):
         assert not broken_rules(webhook)
         assert outcome.amount_cents == 4900
+        assert outcome.event_id.startswith(f"{Provider.Name(outcome.provider).removeprefix('PROVIDER_').lower()}:")
+        failed = outcome.status in {PAYMENT_STATUS_FAILED, PAYMENT_STATUS_REFUND_FAILED}
+        assert failed or not outcome.HasField("failure_code")
+        assert outcome.HasField("decline_class") == (outcome.status == PAYMENT_STATUS_FAILED)
         assert all(value.strip().lower() not in {"", "null", "none"} for value in outcome.metadata.values())
     else:
         assert isinstance(outcome, ValidationFailure)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
 
 from services.normalizer.loop import FloodStoppedError, Loop, Readiness
@@ -226,3 +227,32 @@ def test_unknown_codes_are_counted_each_time_and_logged_once(caplog: pytest.LogC
     bench.run()
     assert counted("tidegate_unknown_codes_total", stage="normalizer", table="decline_codes") - before == 2
     assert bench.loop._reported_codes == {"brand_new"}
+
+
+def test_a_code_that_does_not_look_like_one_is_logged_by_its_length_alone() -> None:
+    codes = ["brand_new.2", "Card 4242 4242 4242 4242 declined", "x" * 65]
+    values = [WRITER.encode(charge_webhook("charge.failed", failure_code=code)) for code in codes]
+    with capture_logs() as logs:
+        Bench(values).run()
+    told = [line["code"] for line in logs if line["event"] == "message.unknown_code"]
+    assert told == ["brand_new.2", "string(33)", "string(65)"]
+
+
+def test_what_is_left_out_is_counted_as_drift_in_a_bounded_number_of_series() -> None:
+    path = "data.object.payment_method_details.card.last4"
+    labels = {"provider": "stripe", "kind": "broken_rule", "field_path": path}
+
+    def seen(event_type: str, api_version: str) -> float:
+        return counted("tidegate_contract_drift_total", event_type=event_type, api_version=api_version, **labels)
+
+    before = seen("charge.succeeded", "(none)"), seen("(other)", "(other)")
+    webhook = charge_webhook(payment_method_details={"card": {"last4": "123"}})
+    values = [WRITER.encode(webhook)]
+    for number in range(1000):
+        webhook.event.api_version = f"version-{number}"
+        values.append(WRITER.encode(webhook))
+    delivered = Bench(values).run()
+    assert {message.topic for message in delivered} == {TOPICS.normalized}
+    after = seen("charge.succeeded", "(none)"), seen("(other)", "(other)")
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
+    assert seen("charge.succeeded", "version-998") == 1

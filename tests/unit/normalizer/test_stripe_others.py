@@ -136,9 +136,28 @@ def test_a_refund_belongs_to_the_payment_it_gives_back() -> None:
     assert not event.HasField("decline_class")
 
 
-@pytest.mark.parametrize("webhook", [refund_webhook(charge="null"), dispute_webhook(charge="")])
-def test_what_belongs_to_no_payment_is_put_aside(webhook: Any) -> None:
-    (violation,) = failure_of(webhook).violations
+def test_a_refund_s_failure_reason_is_told_of_failed_refunds_alone() -> None:
+    event = event_of(refund_webhook("refund.failed", failure_reason="declined"))
+    assert (event.failure_code, event.HasField("decline_class")) == ("declined", False)
+    assert not event_of(refund_webhook(status="pending", failure_reason="declined")).HasField("failure_code")
+
+
+def test_a_refund_from_a_customers_balance_stands_for_itself() -> None:
+    assert event_of(refund_webhook(charge="null")).payment_id == "stripe:re_1"
+
+
+def test_a_dispute_without_an_id_is_known_by_its_charge() -> None:
+    event = event_of(dispute_webhook(id=""))
+    assert (event.provider_object_id, event.payment_id) == ("ch_1", "stripe:ch_1")
+
+
+def test_a_dispute_whose_id_is_something_else_is_put_aside() -> None:
+    (violation,) = failure_of(dispute_webhook(id="ch_1")).violations
+    assert violation.field_path == "data.object.id"
+
+
+def test_a_dispute_of_no_payment_is_put_aside() -> None:
+    (violation,) = failure_of(dispute_webhook(charge="")).violations
     assert (violation.rule_id, violation.field_path) == ("field.required", "data.object.payment_intent")
 
 

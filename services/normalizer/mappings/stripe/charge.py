@@ -79,7 +79,6 @@ def _is_uncaptured(charge: Charge) -> bool:
 
 CHARGE: Final = ObjectMapping(
     provider=PROVIDER_STRIPE,
-    prefix="stripe",
     webhook=ChargeWebhook,
     object_field="charge",
     body_path="data.object",

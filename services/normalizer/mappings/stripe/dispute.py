@@ -56,14 +56,13 @@ def _standing(event_type: str, dispute: Dispute) -> Standing | BrokenRule:
 
 DISPUTE: Final = ObjectMapping(
     provider=PROVIDER_STRIPE,
-    prefix="stripe",
     webhook=DisputeWebhook,
     object_field="dispute",
     body_path="data.object",
     payment_id=("payment_intent", "charge"),
     standing=_standing,
     rows=(
-        Text("provider_object_id", ("id",)),
+        Text("provider_object_id", ("id", "charge")),
         Amount("amount_cents", "amount"),
         Text("payment_method_type", ("payment_method_details.type",), payment_method_type),
         Text("card_brand", ("payment_method_details.card.brand",), brand),

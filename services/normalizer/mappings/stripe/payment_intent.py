@@ -53,7 +53,6 @@ def _standing(event_type: str, _: PaymentIntent) -> Standing | BrokenRule:
 
 PAYMENT_INTENT: Final = ObjectMapping(
     provider=PROVIDER_STRIPE,
-    prefix="stripe",
     webhook=PaymentIntentWebhook,
     object_field="payment_intent",
     body_path="data.object",

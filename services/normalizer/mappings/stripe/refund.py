@@ -17,7 +17,7 @@ from tidegate.stripe.v1.refund_pb2 import Refund, RefundWebhook
 
 from services.normalizer.mappings.stripe.standing import look_up_status, unknown_type
 from services.normalizer.nulls import present
-from services.normalizer.table import Amount, ObjectMapping, Standing, Text
+from services.normalizer.table import Amount, Failure, ObjectMapping, Standing, Text
 from services.runtime.errors import BrokenRule
 
 _EVENT_TYPES: Final[Mapping[str, str]] = {
@@ -52,17 +52,17 @@ def _standing(event_type: str, refund: Refund) -> Standing | BrokenRule:
 
 REFUND: Final = ObjectMapping(
     provider=PROVIDER_STRIPE,
-    prefix="stripe",
     webhook=RefundWebhook,
     object_field="refund",
     body_path="data.object",
-    payment_id=("payment_intent", "charge"),
+    # A refund from a customer's balance gives back no payment, so its events are joined by itself.
+    payment_id=("payment_intent", "charge", "id"),
     standing=_standing,
     rows=(
         Text("provider_object_id", ("id",)),
         Amount("amount_cents", "amount"),
         Text("customer_id", ("customer",)),
         Text("reason", ("reason",)),
-        Text("failure_code", ("failure_reason",)),
     ),
+    failure=Failure(codes=("failure_reason",), rows=(), is_decline=False),
 )

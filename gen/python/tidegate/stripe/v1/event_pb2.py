@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from tidegate.annotations.v1 import sensitivity_pb2 as tidegate_dot_annotations_dot_v1_dot_sensitivity__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etidegate/stripe/v1/event.proto\x12\x12tidegate.stripe.v1\x1a\x1b\x62uf/validate/validate.proto\"\x86\x03\n\x05\x45vent\x12\x30\n\x02id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^evt_[A-Za-z0-9_]{1,190}$R\x02id\x12-\n\x0b\x61pi_version\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00R\napiVersion\x88\x01\x01\x12!\n\x07\x63reated\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00R\x07\x63reated\x12@\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^acct_[A-Za-z0-9_]{1,120}$H\x01R\x07\x61\x63\x63ount\x88\x01\x01\x12\x1a\n\x08livemode\x18\x05 \x01(\x08R\x08livemode\x12\x32\n\x10pending_webhooks\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0fpendingWebhooks\x12?\n\x07request\x18\x07 \x01(\x0b\x32 .tidegate.stripe.v1.EventRequestH\x02R\x07request\x88\x01\x01\x42\x0e\n\x0c_api_versionB\n\n\x08_accountB\n\n\x08_request\"l\n\x0c\x45ventRequest\x12\x13\n\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12,\n\x0fidempotency_key\x18\x02 \x01(\tH\x01R\x0eidempotencyKey\x88\x01\x01\x42\x05\n\x03_idB\x12\n\x10_idempotency_keyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etidegate/stripe/v1/event.proto\x12\x12tidegate.stripe.v1\x1a\x1b\x62uf/validate/validate.proto\x1a)tidegate/annotations/v1/sensitivity.proto\"\x86\x03\n\x05\x45vent\x12\x30\n\x02id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^evt_[A-Za-z0-9_]{1,190}$R\x02id\x12-\n\x0b\x61pi_version\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00R\napiVersion\x88\x01\x01\x12!\n\x07\x63reated\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00R\x07\x63reated\x12@\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^acct_[A-Za-z0-9_]{1,120}$H\x01R\x07\x61\x63\x63ount\x88\x01\x01\x12\x1a\n\x08livemode\x18\x05 \x01(\x08R\x08livemode\x12\x32\n\x10pending_webhooks\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x0fpendingWebhooks\x12?\n\x07request\x18\x07 \x01(\x0b\x32 .tidegate.stripe.v1.EventRequestH\x02R\x07request\x88\x01\x01\x42\x0e\n\x0c_api_versionB\n\n\x08_accountB\n\n\x08_request\"r\n\x0c\x45ventRequest\x12\x13\n\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12\x32\n\x0fidempotency_key\x18\x02 \x01(\tB\x04\xc0\xda\x18\x01H\x01R\x0eidempotencyKey\x88\x01\x01\x42\x05\n\x03_idB\x12\n\x10_idempotency_keyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +43,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENT'].fields_by_name['account']._serialized_options = b'\272H\036r\0342\032^acct_[A-Za-z0-9_]{1,120}$'
   _globals['_EVENT'].fields_by_name['pending_webhooks']._loaded_options = None
   _globals['_EVENT'].fields_by_name['pending_webhooks']._serialized_options = b'\272H\004\"\002(\000'
-  _globals['_EVENT']._serialized_start=84
-  _globals['_EVENT']._serialized_end=474
-  _globals['_EVENTREQUEST']._serialized_start=476
-  _globals['_EVENTREQUEST']._serialized_end=584
+  _globals['_EVENTREQUEST'].fields_by_name['idempotency_key']._loaded_options = None
+  _globals['_EVENTREQUEST'].fields_by_name['idempotency_key']._serialized_options = b'\300\332\030\001'
+  _globals['_EVENT']._serialized_start=127
+  _globals['_EVENT']._serialized_end=517
+  _globals['_EVENTREQUEST']._serialized_start=519
+  _globals['_EVENTREQUEST']._serialized_end=633
 # @@protoc_insertion_point(module_scope)
