@@ -1,11 +1,12 @@
-"""Inference p50 against a bare gRPC echo: one Assess call with one item and three questions (fraud, retry, churn).
+"""Inference p50 against a bare gRPC echo: the Assess call that a failed payment makes, the dearest there is.
 
 Both servers are processes of their own on grpc.aio and uvloop, on loopback, without TLS. The echo hands back the bytes
 it got: no message, no rules, no interceptor. Ours is `python -m services.inference` as it runs in production: both
 messages checked against the contract, metrics, three answers. The client is of the orchestrator's kind (grpc.aio on
 uvloop), the same for both, one call at a time; ours also encodes the request and decodes the answer. Rounds of both
 alternate; a round's figure is its median, the result the median of the rounds' ratios. `blocking_ratio` is the same
-with a blocking client, the leanest there is in Python. `python -m bench.inference` prints the entry of bench.json.
+with a blocking client, the leanest there is in Python. The item is made from an event by the orchestrator's own code:
+it asks for retry, recovery and churn. `python -m bench.inference` prints the entry of bench.json.
 """
 
 import json
@@ -21,19 +22,13 @@ from typing import Any
 
 import grpc
 import uvloop
-from tidegate.inference.v1.assessment_service_pb2 import (
-    QUESTION_CHURN,
-    QUESTION_FRAUD,
-    QUESTION_RETRY,
-    AssessmentItem,
-    AssessRequest,
-)
+from tidegate.inference.v1.assessment_service_pb2 import AssessRequest
 from tidegate.inference.v1.assessment_service_pb2_grpc import AssessmentServiceStub
-from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE
-from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_INSUFFICIENT_FUNDS
+from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_INSUFFICIENT_FUNDS, UnifiedPaymentEvent
 
 from bench.measure import Result, interleaved, percentile
+from workflows.payment_event.questions import assessment_item
 
 _ECHO = "/bench.Echo/Echo"
 _CALLS = 250
@@ -49,7 +44,7 @@ def run() -> list[Result]:
         ours_ms, baseline_ms, ratio = uvloop.run(_with_loop(echo_address, address, seen))
         _, _, blocking_ratio = _blocking(echo_address, address)
     detail = {"p99_ms": percentile(seen, 99), "blocking_ratio": blocking_ratio}
-    what = "Assess, one item, three questions: p50 against a bare gRPC echo of the same bytes"
+    what = "Assess, as a failed payment asks: p50 against a bare gRPC echo of the same bytes"
     return [Result("inference_p50", what, "ms", ours_ms, baseline_ms, ratio, 1.5, "lower", detail)]
 
 
@@ -95,11 +90,13 @@ def _blocking(echo_address: str, address: str) -> tuple[float, float, float]:
 
 
 def assess_request() -> AssessRequest:
-    """A failed card payment with about as many facts as a real one has, and all questions that its event asks."""
-    payment = PaymentContext(
+    """What the orchestrator asks about a failed subscription payment with about as many facts as a real one has."""
+    event = UnifiedPaymentEvent(
+        event_type="payment.failed",
         payment_id="stripe:pi_3MqLnJHfXbQ8wWVU0K8m5V6q",
         merchant_id="acct_1032D82eZvKYlo2C",
         customer_id="cus_NffrFeUfNV2Hib",
+        invoice_id="in_1MtHbELkdIwHu7ixl4OzzPMv",
         amount_cents=1099,
         currency="USD",
         provider=PROVIDER_STRIPE,
@@ -114,11 +111,11 @@ def assess_request() -> AssessRequest:
         decline_class=DECLINE_CLASS_INSUFFICIENT_FUNDS,
         network_decline_code="51",
         provider_risk_score=24,
-        recurring=True,
     )
-    payment.occurred_at.seconds = 1_793_534_400
-    questions = [QUESTION_FRAUD, QUESTION_RETRY, QUESTION_CHURN]
-    return AssessRequest(items=[AssessmentItem(payment=payment, questions=questions)])
+    event.provider_created_at.seconds = 1_793_534_400
+    item = assessment_item(event)
+    assert item is not None
+    return AssessRequest(items=[item])
 
 
 def _p50_ms(call: Callable[[], object]) -> float:

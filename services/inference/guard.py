@@ -115,20 +115,23 @@ class Attempts:
 
 def earliest_retry(case: Case, attempts: Attempts) -> Bound:
     """The first second after these attempts at which network and budget allow another one."""
-    latest = Bound(attempts.any_amount_s[-1] + 1, "attempts.latest", "not before the latest attempt")
-    counted = ((budget, attempts.counted_by(budget)) for budget in case.network.budgets)
-    bounds = [_free_again(budget, attempts_s) for budget, attempts_s in counted if len(attempts_s) >= budget.attempts]
+    strictest = Bound(attempts.any_amount_s[-1] + 1, "attempts.latest", "not before the latest attempt")
+    for budget in case.network.budgets:
+        attempts_s = attempts.counted_by(budget)
+        if len(attempts_s) >= budget.attempts:
+            strictest = _later(strictest, _free_again(budget, attempts_s))
     if case.wait is not None:
-        bounds.append(Bound(case.occurred_s + case.wait.seconds, case.wait.name, case.wait.description))
-    return max((latest, *bounds), key=_earliest) if bounds else latest
+        wait = Bound(case.occurred_s + case.wait.seconds, case.wait.name, case.wait.description)
+        strictest = _later(strictest, wait)
+    return strictest
 
 
 def _moment(step: RecoveryStep) -> tuple[int, int]:
     return step.not_before.seconds, step.not_before.nanos
 
 
-def _earliest(bound: Bound) -> int:
-    return bound.earliest_s
+def _later(one: Bound, other: Bound) -> Bound:
+    return other if other.earliest_s > one.earliest_s else one
 
 
 def _free_again(budget: BudgetRule, attempts_s: Sequence[int]) -> Bound:
