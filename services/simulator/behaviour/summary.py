@@ -18,7 +18,7 @@ from services.simulator.behaviour.stories import Story
 from services.simulator.behaviour.year import Year
 
 # The best hours take long to find: of so many payments, evenly spread over all.
-_SEARCHED = 150
+_SEARCHED = 400
 _TEN_DAYS = 10 * DAY_SECONDS
 # Which of our codes stands for which of the published reasons: our reading, as the page does not say.
 _REASONS: Mapping[str, frozenset[str]] = {
