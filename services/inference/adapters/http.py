@@ -53,6 +53,20 @@ _REFUSAL_SCHEMA: dict[str, Any] = {
     },
 }
 
+# What the documentation fills in: it can be sent as it is, to every question.
+_EXAMPLE: dict[str, Any] = {
+    "payment_id": "stripe:pi_3MqLnJHfXbQ8wWVU0K8m5V6q",
+    "merchant_id": "acct_1032D82eZvKYlo2C",
+    "customer_id": "cus_NffrFeUfNV2Hib",
+    "amount_cents": "1099",
+    "currency": "USD",
+    "occurred_at": "2026-11-01T12:00:00Z",
+    "payment_method_type": "card",
+    "card_brand": "visa",
+    "failure_code": "insufficient_funds",
+    "recurring": True,
+}
+
 _log = logger(__name__)
 
 
@@ -103,7 +117,10 @@ def build_app(desk: Desk, clock: Clock, ready: probes.Check, version: str) -> Fa
             methods=["POST"],
             summary=question.summary,
             openapi_extra={
-                "requestBody": {"required": True, **_content(openapi.reference(_descriptor(question.request)))}
+                "requestBody": {
+                    "required": True,
+                    **_content(openapi.reference(_descriptor(question.request)), example={"payment": _EXAMPLE}),
+                }
             },
             responses=_responses(question),
         )
@@ -208,12 +225,17 @@ def _responses(question: Question) -> dict[int | str, dict[str, Any]]:
         200: {"description": "The answer.", **_content(openapi.reference(_descriptor(question.response)))},
         400: {"description": "The body is no JSON object.", **refusal},
         413: {"description": "The body is too large.", **refusal},
-        422: {"description": "The body is off-contract: every broken rule with its field.", **refusal},
+        422: {
+            "description": f"The body is off-contract: its broken rules, {contract.MOST_TOLD} at the most, each with "
+            "its field. The message says where there are more.",
+            **refusal,
+        },
+        500: {"description": "The answer failed or broke its own contract. The log says where.", **refusal},
     }
 
 
-def _content(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"content": {_JSON: {"schema": schema}}}
+def _content(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"content": {_JSON: {"schema": schema, **more}}}
 
 
 def _descriptor(message: type[Message]) -> Descriptor:

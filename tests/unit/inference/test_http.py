@@ -169,6 +169,18 @@ async def test_the_documentation_is_made_from_the_contracts(inference: httpx.Asy
     assert (await inference.get("/docs")).status_code == 200
 
 
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_documentation_s_example_can_be_sent_as_it_is(inference: httpx.AsyncClient, path: str) -> None:
+    asked = (await inference.get("/openapi.json")).json()["paths"][path]["post"]["requestBody"]
+    answer = await inference.post(path, json=asked["content"]["application/json"]["example"])
+    assert answer.status_code == 200
+
+
+async def test_every_status_that_is_sent_is_documented(inference: httpx.AsyncClient) -> None:
+    document = (await inference.get("/openapi.json")).json()
+    assert set(document["paths"]["/fraud/score"]["post"]["responses"]) == {"200", "400", "413", "422", "500"}
+
+
 async def test_json_answers_are_those_of_the_handler(inference: httpx.AsyncClient) -> None:
     answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
     read = json_codec.read(answer.content, ScoreResponse)
