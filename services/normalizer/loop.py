@@ -1,6 +1,5 @@
 """The read-process-write loop: one batch after the other, counted and logged once it is committed."""
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from services.normalizer.ports import BatchAbortedError, MessagesTooLargeError, 
 from services.runtime import metrics
 from services.runtime.clock import Clock, timestamp
 from services.runtime.consumer import Record
+from services.runtime.contract import code_or_size
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.flood import FloodLimit
 from services.runtime.telemetry import logger
@@ -27,8 +27,6 @@ _log = logger(__name__)
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _HOUSEKEEPING_SECONDS = 1.0
-# What a code looks like; anything else may be content.
-_PLAIN_CODE = re.compile(r"[a-z0-9_.]{1,64}")
 _MOST_REPORTED_CODES = 1000
 _MOST_DRIFT_SERIES = 1000
 # A batch takes well under a second; a call to a broker that is away is waited for.
@@ -168,7 +166,7 @@ class Loop:
         metrics.counter("tidegate_unknown_codes_total").labels(STAGE, "decline_codes").inc()
         if code not in self._reported_codes and len(self._reported_codes) < _MOST_REPORTED_CODES:
             self._reported_codes.add(code)
-            _log.warning("message.unknown_code", code=code if _PLAIN_CODE.fullmatch(code) else f"string({len(code)})")
+            _log.warning("message.unknown_code", code=code_or_size(code))
 
 
 def _failed(results: Sequence[Result]) -> Sequence[bool]:

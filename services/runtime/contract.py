@@ -1,5 +1,6 @@
 """Enforces the rules stated in the contracts: the one caller of protovalidate."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ _SEARCHED_BYTES = 4096
 
 _NOTHING = Findings(())
 
+_CODE = re.compile(r"[a-z0-9_.]{1,64}")
 _validator = protovalidate.Validator()
 
 
@@ -65,6 +67,11 @@ def redact(value: object) -> str:
             return f"array({len(value)})"
         case _:
             return "object"
+
+
+def code_or_size(text: str) -> str:
+    """A text that looks like a code, as it is; of any other its type and size alone, since it may be content."""
+    return text if _CODE.fullmatch(text) else redact(text)
 
 
 def _broken_rule(proto: protovalidate.ViolationPb, value: object) -> BrokenRule:

@@ -64,6 +64,16 @@ def test_a_value_is_never_repeated() -> None:
     assert broken.redacted_value == "string(7)"
 
 
+@pytest.mark.parametrize("code", ["card_declined", "charge.failed", "2fa", "x" * 64])
+def test_what_looks_like_a_code_is_told(code: str) -> None:
+    assert contract.code_or_size(code) == code
+
+
+@pytest.mark.parametrize("text", ["", "jane@example.com", "4242 4242", "Visa", "x" * 65, "code\n"])
+def test_of_any_other_text_only_the_size_is_told(text: str) -> None:
+    assert contract.code_or_size(text) == f"string({len(text)})"
+
+
 def test_redaction_tells_type_and_size() -> None:
     values = (None, True, 12, 1.5, "abc", b"ab", [1, 2], {"a": 1})
     assert [contract.redact(value) for value in values] == [
