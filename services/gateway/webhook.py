@@ -18,6 +18,7 @@ from services.gateway.handler import Arrival, Publish, Refuse, StripeEndpoint, h
 from services.gateway.throttle import Throttle
 from services.runtime import headers as names
 from services.runtime.clock import Clock, Ids
+from services.runtime.contract import code_or_size
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.metrics import counter, gauge, histogram
 from services.runtime.telemetry import (
@@ -219,7 +220,7 @@ class StripeWebhook:
                 "webhook.dead",
                 receipt_id=arrival.receipt_id,
                 event_id=decided.event_id,
-                event_type=decided.event_type,
+                event_type=code_or_size(decided.event_type),
                 rule_ids=list(decided.rule_ids),
             )
         elif self._logs_accepted:
@@ -227,7 +228,7 @@ class StripeWebhook:
                 "webhook.accepted",
                 receipt_id=arrival.receipt_id,
                 event_id=decided.event_id,
-                event_type=decided.event_type,
+                event_type=code_or_size(decided.event_type),
                 topic=decided.topic,
             )
 

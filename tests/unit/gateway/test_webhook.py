@@ -311,6 +311,16 @@ async def test_logs_name_the_webhook_and_hold_neither_body_nor_secret_nor_signat
         assert hidden not in told
 
 
+async def test_a_type_that_does_not_look_like_one_is_logged_by_its_length_alone(rig: Rig) -> None:
+    with capture_logs() as logs:
+        await rig.post({"id": "evt_1", "type": "Jane Doe", "data": {"object": {}}, "account": 7})
+        await rig.post(event(carried={**CHARGE, "currency": "?"}))
+    assert [(line["event"], line["event_type"]) for line in logs] == [
+        ("webhook.dead", "string(8)"),
+        ("webhook.dead", "charge.succeeded"),
+    ]
+
+
 async def test_a_flood_of_unverified_webhooks_does_not_fill_the_log(rig: Rig) -> None:
     with capture_logs() as logs:
         for _ in range(500):
