@@ -78,7 +78,11 @@ class PersistDecisionInput(_message.Message):
     def __init__(self, event: _Optional[_Union[_unified_payment_event_pb2.UnifiedPaymentEvent, _Mapping]] = ..., decision: _Optional[_Union[_payment_decision_pb2.PaymentDecision, _Mapping]] = ...) -> None: ...
 
 class PersistDecisionResult(_message.Message):
-    __slots__ = ("outcome",)
+    __slots__ = ("outcome", "action", "degraded")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
     outcome: PersistOutcome
-    def __init__(self, outcome: _Optional[_Union[PersistOutcome, str]] = ...) -> None: ...
+    action: _payment_decision_pb2.DecisionAction
+    degraded: bool
+    def __init__(self, outcome: _Optional[_Union[PersistOutcome, str]] = ..., action: _Optional[_Union[_payment_decision_pb2.DecisionAction, str]] = ..., degraded: _Optional[bool] = ...) -> None: ...
