@@ -95,7 +95,9 @@ def _records(numbers: "count[int]", rows: int) -> list[PersistDecisionInput]:
     for _ in range(rows):
         event = unified_event()
         event.event_id = f"stripe:evt_bench{next(numbers)}"
-        made.append(PersistDecisionInput(event=event, decision=decide(event, [], Assessment(), [], now)))
+        decision = decide(event, [], Assessment(), [])
+        decision.decided_at.CopyFrom(now)
+        made.append(PersistDecisionInput(event=event, decision=decision))
     return made
 
 

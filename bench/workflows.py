@@ -106,7 +106,7 @@ def run() -> list[Result]:
 
 async def _measure(address: str) -> list[Result]:
     client = await connect(TemporalSettings(temporal_address=address))
-    steps = PaymentEventActivities(FakeRules(), FakeAttempts(), FakeScoring(), FakeDecisionStore())
+    steps = PaymentEventActivities(FakeRules(), FakeAttempts(), FakeScoring(), FakeDecisionStore(), SystemClock())
     ours = _Runner(client, PaymentEventWorkflow, WORKFLOW, steps.all)
     regular = _Runner(client, RegularWorkflow, "BenchRegularWorkflow", [regular_step])
     empty = _Runner(client, EmptyWorkflow, "BenchEmptyWorkflow", [])

@@ -17,6 +17,10 @@ class ScoringUnavailableError(StepError):
     """The models did not answer in time; trying again can help."""
 
 
+class ScoringOutageError(StepError):
+    """The models have been away for so long that no event waits for them any more."""
+
+
 class ScoringRefusedError(StepError):
     """The models refuse the question, or their answer breaks its contract; the same question gets the same answer."""
 

@@ -38,6 +38,11 @@ _CHURN: Final = words(ChurnRisk.DESCRIPTOR)
 _STEPS: Final = words(RecoveryStepKind.DESCRIPTOR)
 
 
+def action_name(word: str) -> str:
+    """How the contract names the action that a row of decisions names."""
+    return f"DECISION_ACTION_{word.upper()}"
+
+
 def text(value: str) -> str:
     """PostgreSQL's text holds every character but U+0000."""
     return value.replace(_NUL, _REPLACEMENT) if _NUL in value else value

@@ -24,6 +24,7 @@ from services.orchestrator.adapters.scoring import GrpcScoring
 from services.orchestrator.adapters.temporal import TemporalStarter, connect, logged_runtime, worker
 from services.orchestrator.backlog import Backlog
 from services.orchestrator.bridge import Bridge, FloodError
+from services.orchestrator.outage import Outage
 from services.orchestrator.planner import Planner
 from services.orchestrator.ports import TemporalUnavailableError
 from services.orchestrator.relay import Relay
@@ -93,6 +94,7 @@ class Orchestrator:
         url = settings.database.database_url.get_secret_value()
         self._database = Database(url, application=settings.instance)
         self._outbox = PostgresOutbox(url, topic=topics.decisions, application=f"{settings.instance}-relay")
+        self._outage = Outage(clock, patience_seconds=settings.inference.inference_patience_seconds)
         self._failure: BaseException | None = None
 
     def missing(self) -> str | None:
@@ -101,6 +103,10 @@ class Orchestrator:
             self._troubles.clear("storage")
         else:
             self._troubles.note("storage", self._database.trouble)
+        if (awaited := self._outage.awaited()) is None:
+            self._troubles.clear("inference")
+        else:
+            self._troubles.note("inference", f"{awaited}; no workflow is started until it is back, or given up")
         return self._troubles.told()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -163,13 +169,15 @@ class Orchestrator:
     ) -> None:
         settings = self._settings
         rows = settings.database.persist_batch_rows
-        scoring = GrpcScoring(settings.inference)
+        scoring = GrpcScoring(settings.inference, self._outage)
         stack.push_async_callback(scoring.close)
+        stack.push_async_callback(_cancel, self._part(scoring.watch(_WATCH_SECONDS), stopping))
         steps = PaymentEventActivities(
             PostgresBusinessRules(self._database, batch_rows=rows),
             PostgresAttempts(self._database),
             scoring,
             PostgresDecisionStore(self._database, batch_rows=rows, stored=relay.ring),
+            self._clock,
         )
         reviews = DlqReviewActivities(PostgresQuarantine(self._database, batch_rows=rows))
         loop = asyncio.get_running_loop()
@@ -215,7 +223,7 @@ class Orchestrator:
                 FloodLimit(settings.poison_limit, settings.poison_window),
                 self._troubles,
                 self._clock,
-                on_hold=lambda: self._database.trouble is not None,
+                on_hold=self._is_on_hold,
             )
             sweeper = asyncio.create_task(_repeat(bridge.sweep, _SWEEP_SECONDS))
             try:
@@ -224,6 +232,9 @@ class Orchestrator:
                 await _cancel(sweeper)
                 await bridge.finish(_STARTS_SECONDS)
                 await asyncio.to_thread(source.close)
+
+    def _is_on_hold(self) -> bool:
+        return self._database.trouble is not None or self._outage.awaited() is not None
 
     async def _run_bridge(self, bridge: Bridge, stopping: asyncio.Event) -> None:
         try:

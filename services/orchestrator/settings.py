@@ -43,6 +43,8 @@ class InferenceSettings(TidegateSettings):
     inference_tls_ca: Path | None = None
     # How long one assessment may take.
     inference_timeout_ms: int = Field(default=2_000, ge=1)
+    # How long no workflow is started while inference is away; after that events are decided without it, degraded.
+    inference_patience_seconds: float = Field(default=60.0, ge=0)
 
 
 class OrchestratorSettings(TidegateSettings):

@@ -91,4 +91,6 @@ def recorded(event: UnifiedPaymentEvent | None = None) -> PersistDecisionInput:
     event = event or succeeded()
     item = assessment_item(event)
     assessment = assess(item) if item is not None else Assessment()
-    return PersistDecisionInput(event=event, decision=decide(event, [], assessment, [], timestamp(NOW)))
+    decision = decide(event, [], assessment, [])
+    decision.decided_at.CopyFrom(timestamp(NOW))
+    return PersistDecisionInput(event=event, decision=decision)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tidegate.inference.v1.assessment_service_pb2 import (
     QUESTION_CHURN,
     QUESTION_FRAUD,
@@ -107,6 +108,7 @@ class InferenceServer(AssessmentServiceServicer):
 
     def __init__(self) -> None:
         self.status: grpc.StatusCode | None = None
+        self.health = health_pb2.HealthCheckResponse.SERVING
         self.delay_seconds = 0.0
         self.broken: Assessment | None = None
         self.metadata: list[dict[str, str]] = []
@@ -124,11 +126,25 @@ class InferenceServer(AssessmentServiceServicer):
         return AssessResponse(assessments=[assess(item) for item in request.items])
 
 
+class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # comes without types
+    """Is away exactly when the models are."""
+
+    def __init__(self, inference: InferenceServer) -> None:
+        self._inference = inference
+
+    async def Check(self, request: Any, context: Any) -> health_pb2.HealthCheckResponse:  # noqa: N802 - gRPC's name
+        del request
+        if self._inference.status == grpc.StatusCode.UNAVAILABLE:
+            await context.abort(self._inference.status, "as told")
+        return health_pb2.HealthCheckResponse(status=self._inference.health)
+
+
 @asynccontextmanager
 async def serving(inference: InferenceServer, port: int = 0) -> AsyncIterator[str]:
     """Serve on loopback; yields host:port."""
     server = grpc.aio.server()
     add_AssessmentServiceServicer_to_server(inference, server)
+    health_pb2_grpc.add_HealthServicer_to_server(_Health(inference), server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:

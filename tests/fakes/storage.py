@@ -10,6 +10,7 @@ from tidegate.review.v1.payment_event_pb2 import (
     PERSIST_OUTCOME_DUPLICATE,
     PERSIST_OUTCOME_STORED,
     PersistDecisionInput,
+    PersistDecisionResult,
     PersistOutcome,
 )
 
@@ -61,22 +62,26 @@ class FakeDecisionStore:
     outbox: list[str] = field(default_factory=list)
     calls: int = 0
 
-    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[PersistOutcome | Refused]:
+    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[PersistDecisionResult | Refused]:
         """Store all but those refused."""
         self.calls += 1
         if self.failures:
             raise self.failures.pop(0)
         return [self._persist(record) for record in records]
 
-    def _persist(self, record: PersistDecisionInput) -> PersistOutcome | Refused:
+    def _persist(self, record: PersistDecisionInput) -> PersistDecisionResult | Refused:
         event_id = record.decision.event_id
         if record.event.amount_cents < 0:
             return Refused("payment_events_amount_cents_check")
         if event_id in self.records:
-            return PERSIST_OUTCOME_DUPLICATE
+            return _kept(PERSIST_OUTCOME_DUPLICATE, self.records[event_id])
         self.records[event_id] = record
         self.outbox.append(event_id)
-        return PERSIST_OUTCOME_STORED
+        return _kept(PERSIST_OUTCOME_STORED, record)
+
+
+def _kept(outcome: PersistOutcome, record: PersistDecisionInput) -> PersistDecisionResult:
+    return PersistDecisionResult(outcome=outcome, action=record.decision.action, degraded=record.decision.degraded)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from tidegate.payments.v1.validation_failure_pb2 import MessageOrigin
 
 from services.orchestrator.rulebook import Rulebook
+from services.runtime.clock import SystemClock
 from tests.fakes.payments import failed, failure, refunded, succeeded
 from tests.fakes.scoring import FakeScoring
 from tests.fakes.storage import FakeAttempts, FakeDecisionStore, FakeQuarantine, FakeRules
@@ -41,7 +42,7 @@ class Scenario:
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         """What a worker registers."""
-        steps = PaymentEventActivities(self.rules, self.attempts, self.scoring, self.store)
+        steps = PaymentEventActivities(self.rules, self.attempts, self.scoring, self.store, SystemClock())
         return [*steps.all, *DlqReviewActivities(self.quarantine).all]
 
 
@@ -68,8 +69,8 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "blocked": lambda: on_event(succeeded(), rules=FakeRules(Rulebook(blocklist={("customer", "cus_ada", "*")}))),
     "rules_back_on_third_try": lambda: on_event(succeeded(), rules=FakeRules(failures=away(RulesUnavailableError, 2))),
     "rules_away": lambda: on_event(succeeded(), rules=FakeRules(failures=away(RulesUnavailableError, 3))),
-    "models_away": lambda: on_event(failed(), scoring=FakeScoring(failures=away(ScoringUnavailableError, 3))),
-    "attempts_away": lambda: on_event(failed(), attempts=FakeAttempts(failures=away(AttemptsUnavailableError, 3))),
+    "models_away": lambda: on_event(failed(), scoring=FakeScoring(failures=away(ScoringUnavailableError, 9))),
+    "attempts_away": lambda: on_event(failed(), attempts=FakeAttempts(failures=away(AttemptsUnavailableError, 9))),
     "models_refuse": lambda: on_event(succeeded(), scoring=FakeScoring(failures=away(ScoringRefusedError, 1))),
     "storage_back_on_second_try": lambda: on_event(
         succeeded(), store=FakeDecisionStore(failures=away(StorageUnavailableError, 1))

@@ -185,7 +185,7 @@ async def test_a_process_killed_in_the_middle_of_its_workflows_loses_none_and_re
 
 async def test_while_inference_is_away_events_are_decided_degraded_and_after_it_is_back_in_full(stage: Stage) -> None:
     stage.inference.status = grpc.StatusCode.UNAVAILABLE
-    process = await stage.start()
+    process = await stage.start(inference_patience_seconds="1")
     stage.set.publish_events([succeeded(stage.name("away")), failed(stage.name("away-too"))])
     await stage.set.until("decisions", 2)
     rows = await stage.set.query("SELECT action, degraded, degraded_steps FROM tidegate.decisions")
@@ -196,6 +196,22 @@ async def test_while_inference_is_away_events_are_decided_degraded_and_after_it_
     assert await stage.set.query("SELECT action FROM tidegate.decisions WHERE NOT degraded") == [("approve",)]
     assert await process.readiness() == "ready"
     await stage.assert_each_once(3)
+
+
+async def test_a_restart_of_inference_degrades_no_event(stage: Stage) -> None:
+    process = await stage.start()
+    for second in range(10):
+        if second == 2:
+            stage.inference.status = grpc.StatusCode.UNAVAILABLE
+        if second == 5:
+            assert "inference:" in await process.readiness()
+        if second == 8:
+            stage.inference.status = None
+        stage.set.publish_events(stage.events(10, f"second{second}-"))
+        await asyncio.sleep(1)
+    await stage.assert_each_once(100)
+    assert await stage.set.query("SELECT count(*) FROM tidegate.decisions WHERE degraded") == [(0,)]
+    assert await process.readiness() == "ready"
 
 
 async def test_while_postgresql_is_away_nothing_new_is_started_and_nothing_is_lost(stage: Stage) -> None:

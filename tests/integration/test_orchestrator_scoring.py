@@ -1,9 +1,11 @@
 """Scoring over gRPC: what each way of failing means to the workflow."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -11,17 +13,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from grpc_health.v1 import health_pb2
 from tidegate.inference.v1.assessment_service_pb2 import Assessment, AssessmentItem
 from tidegate.inference.v1.assessment_service_pb2_grpc import add_AssessmentServiceServicer_to_server
 
 from services.orchestrator.adapters.correlation import working_for
 from services.orchestrator.adapters.scoring import GrpcScoring
+from services.orchestrator.outage import Outage
 from services.orchestrator.settings import InferenceSettings
 from services.runtime.clock import SystemClock
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
 from tests.fakes.payments import RECEIPT, failed, succeeded
 from tests.fakes.scoring import InferenceServer, assess, serving
-from workflows.errors import ScoringRefusedError, ScoringUnavailableError
+from workflows.errors import ScoringOutageError, ScoringRefusedError, ScoringUnavailableError
 from workflows.payment_event.questions import assessment_item
 
 
@@ -30,8 +34,9 @@ def items() -> list[AssessmentItem]:
 
 
 @asynccontextmanager
-async def scoring(address: str, **settings: object) -> AsyncIterator[GrpcScoring]:
-    adapter = GrpcScoring(InferenceSettings(inference_address=address, **settings))  # type: ignore[arg-type]
+async def scoring(address: str, **settings: Any) -> AsyncIterator[GrpcScoring]:
+    outage = settings.pop("outage", None) or Outage(SystemClock(), patience_seconds=60)
+    adapter = GrpcScoring(InferenceSettings(inference_address=address, **settings), outage)
     try:
         yield adapter
     finally:
@@ -79,6 +84,44 @@ async def test_nobody_there_and_no_answer_in_time_are_unavailable() -> None:
     async with serving(inference) as address, scoring(address, inference_timeout_ms=100) as adapter:
         with pytest.raises(ScoringUnavailableError, match="DEADLINE_EXCEEDED"):
             await adapter.assess(items())
+
+
+async def test_an_outage_is_noted_by_whoever_meets_it_first_and_ended_by_the_watch() -> None:
+    inference = InferenceServer()
+    outage = Outage(SystemClock(), patience_seconds=60)
+    async with serving(inference) as address, scoring(address, outage=outage) as adapter:
+        inference.status = grpc.StatusCode.UNAVAILABLE
+        with pytest.raises(ScoringUnavailableError):
+            await adapter.assess(items())
+        assert outage.awaited() == "inference does not answer: UNAVAILABLE"
+        inference.status = None
+        watching = asyncio.create_task(adapter.watch(0.02))
+        await until(lambda: outage.awaited() is None)
+        inference.status = grpc.StatusCode.UNAVAILABLE
+        await until(lambda: outage.awaited() is not None)
+        inference.status = None
+        await until(lambda: outage.awaited() is None)
+        inference.health = health_pb2.HealthCheckResponse.NOT_SERVING
+        await until(lambda: outage.awaited() == "inference does not serve")
+        watching.cancel()
+
+
+async def test_an_outage_that_has_lasted_too_long_makes_a_question_fail_for_good() -> None:
+    inference = InferenceServer()
+    inference.status = grpc.StatusCode.UNAVAILABLE
+    outage = Outage(SystemClock(), patience_seconds=0)
+    async with serving(inference) as address, scoring(address, outage=outage) as adapter:
+        with pytest.raises(ScoringOutageError):
+            await adapter.assess(items())
+        inference.status = grpc.StatusCode.INTERNAL
+        with pytest.raises(ScoringUnavailableError):
+            await adapter.assess(items())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a server has no event to wait for
+            await asyncio.sleep(0.01)
 
 
 async def test_an_answer_that_leaves_a_question_open_or_breaks_its_contract_is_refused() -> None:

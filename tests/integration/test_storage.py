@@ -1,17 +1,22 @@
 """The schema holds all of the contract and grants no more than needed; the adapters behave as their fakes do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import pytest
+from buf.validate.validate_pb2 import field as field_rules
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 from psycopg.errors import InsufficientPrivilege
 from tidegate.annotations.v1.sensitivity_pb2 import SENSITIVITY_PERSONAL, sensitivity
-from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
+from tidegate.decisions.v1.payment_decision_pb2 import (
+    DECISION_ACTION_APPROVE,
+    DECISION_ACTION_REVIEW,
+    PaymentDecision,
+)
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.adapters.business_rules import PostgresBusinessRules
@@ -24,7 +29,12 @@ from tests.fakes.storage import FakeDecisionStore, FakeQuarantine
 from tests.integration.conftest import Database
 from workflows.dlq_review.ports import Quarantine
 from workflows.errors import RulesUnavailableError, StorageUnavailableError
-from workflows.payment_event.contract import PERSIST_OUTCOME_DUPLICATE, PERSIST_OUTCOME_STORED
+from workflows.payment_event.contract import (
+    PERSIST_OUTCOME_DUPLICATE,
+    PERSIST_OUTCOME_STORED,
+    PersistDecisionResult,
+    PersistOutcome,
+)
 from workflows.payment_event.ports import DecisionStore
 from workflows.storage import Refused
 
@@ -75,8 +85,9 @@ def test_every_field_of_the_unified_event_has_a_column_of_its_type(database: Dat
     kind, nullable, comment = columns(database, "payment_events")[field.name]
     is_message = field.message_type is not None
     assert kind == expected_type(field)
-    assert (nullable == "YES") == (field.has_presence and not is_message)
     options: Any = field.GetOptions()
+    is_required = options.Extensions[field_rules].required
+    assert (nullable == "YES") == (field.has_presence and not is_message and not is_required)
     is_personal = options.Extensions[sensitivity] == SENSITIVITY_PERSONAL
     assert comment.startswith("PERSONAL.") == is_personal
 
@@ -161,10 +172,14 @@ async def store(request: pytest.FixtureRequest, database: Database) -> AsyncIter
         yield PostgresDecisionStore(opened, batch_rows=100)
 
 
+def outcomes(kept: Sequence[PersistDecisionResult | Refused]) -> list[PersistOutcome]:
+    return [each.outcome for each in kept if not isinstance(each, Refused)]
+
+
 async def test_records_are_stored_once_and_then_duplicates(store: DecisionStore) -> None:
     records = [recorded(succeeded("a")), recorded(failed("b"))]
-    assert await store.persist(records) == [PERSIST_OUTCOME_STORED] * 2
-    assert await store.persist([*records, recorded(refunded("c"))]) == [
+    assert outcomes(await store.persist(records)) == [PERSIST_OUTCOME_STORED] * 2
+    assert outcomes(await store.persist([*records, recorded(refunded("c"))])) == [
         PERSIST_OUTCOME_DUPLICATE,
         PERSIST_OUTCOME_DUPLICATE,
         PERSIST_OUTCOME_STORED,
@@ -173,7 +188,17 @@ async def test_records_are_stored_once_and_then_duplicates(store: DecisionStore)
 
 async def test_the_same_event_twice_in_one_call_is_stored_once(store: DecisionStore) -> None:
     record = recorded()
-    assert await store.persist([record, record]) == [PERSIST_OUTCOME_STORED, PERSIST_OUTCOME_DUPLICATE]
+    assert outcomes(await store.persist([record, record])) == [PERSIST_OUTCOME_STORED, PERSIST_OUTCOME_DUPLICATE]
+
+
+async def test_a_duplicate_is_told_with_the_action_that_is_stored(store: DecisionStore) -> None:
+    await store.persist([recorded(succeeded("a"))])
+    record = recorded(succeeded("a"))
+    record.decision.action = DECISION_ACTION_REVIEW
+    record.decision.degraded_steps.add(step="assess_payment", cause="ScoringUnavailableError")
+    record.decision.degraded = True
+    kept = PersistDecisionResult(outcome=PERSIST_OUTCOME_DUPLICATE, action=DECISION_ACTION_APPROVE)
+    assert await store.persist([record]) == [kept]
 
 
 async def test_no_record_is_no_work(store: DecisionStore) -> None:
@@ -183,10 +208,10 @@ async def test_no_record_is_no_work(store: DecisionStore) -> None:
 async def test_a_refused_record_does_not_keep_the_others_out(store: DecisionStore) -> None:
     records = [recorded(succeeded(name)) for name in "abcdefg"]
     records[3].event.amount_cents = -1
-    outcomes = list(await store.persist(records))
-    refused = outcomes.pop(3)
+    found = list(await store.persist(records))
+    refused = found.pop(3)
     assert refused == Refused("payment_events_amount_cents_check")
-    assert outcomes == [PERSIST_OUTCOME_STORED] * 6
+    assert outcomes(found) == [PERSIST_OUTCOME_STORED] * 6
 
 
 @pytest.fixture(params=["fake", "postgresql"])
@@ -238,10 +263,8 @@ async def test_records_of_many_workflows_go_in_together(database: Database) -> N
 
     async with pool(database) as opened:
         store = PostgresDecisionStore(opened, batch_rows=100, stored=stored)
-        outcomes = await asyncio.gather(
-            *(store.persist([recorded(succeeded(f"many{number}"))]) for number in range(60))
-        )
-    assert [outcome for (outcome,) in outcomes] == [PERSIST_OUTCOME_STORED] * 60
+        found = await asyncio.gather(*(store.persist([recorded(succeeded(f"many{number}"))]) for number in range(60)))
+    assert [outcome for each in found for outcome in outcomes(each)] == [PERSIST_OUTCOME_STORED] * 60
     assert transactions <= 3
 
 
@@ -249,8 +272,8 @@ async def test_processes_that_store_the_same_events_in_any_order_do_not_deadlock
     records = [recorded(succeeded(f"same{number}")) for number in range(50)]
     async with pool(database) as one, pool(database) as other:
         first, second = PostgresDecisionStore(one, batch_rows=100), PostgresDecisionStore(other, batch_rows=100)
-        outcomes = await asyncio.gather(first.persist(records), second.persist(records[::-1]))
-    stored = [outcome for each in outcomes for outcome in each].count(PERSIST_OUTCOME_STORED)
+        found = await asyncio.gather(first.persist(records), second.persist(records[::-1]))
+    stored = [outcome for each in found for outcome in outcomes(each)].count(PERSIST_OUTCOME_STORED)
     assert stored == 50
 
 

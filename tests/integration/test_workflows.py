@@ -26,10 +26,13 @@ from services.orchestrator.adapters.temporal import PAYLOADS, TemporalStarter, w
 from services.orchestrator.handler import start_for_event
 from services.runtime.clock import SystemClock, SystemIds
 from services.runtime.errors import Position
-from tests.fakes.payments import succeeded
-from tests.fakes.workflow_scenarios import SCENARIOS, Scenario
+from tests.fakes.payments import failed, recorded, succeeded
+from tests.fakes.scoring import FakeScoring
+from tests.fakes.workflow_scenarios import SCENARIOS, Scenario, away, on_event
 from tests.integration.temporal_server import skipping_time
+from workflows.errors import ScoringOutageError, ScoringRefusedError, ScoringUnavailableError
 from workflows.payment_event.contract import (
+    PERSIST_OUTCOME_DUPLICATE,
     PERSIST_OUTCOME_QUARANTINED,
     PERSIST_OUTCOME_STORED,
 )
@@ -108,7 +111,7 @@ async def test_an_event_that_no_model_answers_is_stored_degraded_and_not_retried
     assert [(step.step, step.cause) for step in decision.degraded_steps] == [
         ("assess_payment", "ScoringUnavailableError")
     ]
-    assert len(scenario.scoring.asked) == 3
+    assert len(scenario.scoring.asked) == 9
     assert (result.action, result.outcome) == (DECISION_ACTION_REVIEW, PERSIST_OUTCOME_STORED)
 
 
@@ -121,10 +124,42 @@ async def test_an_event_whose_earlier_attempts_cannot_be_read_is_stored_degraded
     assert [(step.step, step.cause) for step in decision.degraded_steps] == [
         ("assess_payment", "AttemptsUnavailableError")
     ]
-    assert (scenario.attempts.calls, scenario.scoring.asked) == (3, [])
+    assert (scenario.attempts.calls, scenario.scoring.asked) == (9, [])
     assert (result.action, result.outcome) == (DECISION_ACTION_REVIEW, PERSIST_OUTCOME_STORED)
     assert not decision.HasField("retry")
     assert not decision.HasField("recovery")
+
+
+async def test_a_workflow_that_is_run_again_after_its_decision_was_stored_ends_with_what_is_stored(
+    temporal: WorkflowEnvironment,
+) -> None:
+    scenario = on_event(succeeded(), scoring=FakeScoring(failures=away(ScoringRefusedError, 1)))
+    await scenario.store.persist([recorded(succeeded())])
+    result, _ = await run(temporal, scenario, "run-again")
+    assert (result.action, result.degraded, result.outcome) == (
+        DECISION_ACTION_APPROVE,
+        False,
+        PERSIST_OUTCOME_DUPLICATE,
+    )
+
+
+async def test_an_event_outlasts_a_restart_of_inference_and_stays_within_twelve_history_events(
+    temporal: WorkflowEnvironment,
+) -> None:
+    # Tried again after 0.2, 0.4, 0.8, 1.6, 3 and 3 s.
+    scenario = on_event(failed(), scoring=FakeScoring(failures=away(ScoringUnavailableError, 6)))
+    result, handle = await run(temporal, scenario, "models-restarted")
+    events = await history(handle)
+    assert (result.action, result.degraded) == (DECISION_ACTION_RETRY, False)
+    assert lasted(events) >= timedelta(seconds=8.5)
+    assert len(events) <= 12, [event.event_type for event in events]
+
+
+async def test_an_event_does_not_wait_for_models_that_are_given_up(temporal: WorkflowEnvironment) -> None:
+    scenario = on_event(succeeded(), scoring=FakeScoring(failures=away(ScoringOutageError, 1)))
+    result, _ = await run(temporal, scenario, "models-given-up")
+    assert len(scenario.scoring.asked) == 1
+    assert result.degraded
 
 
 async def test_a_question_that_the_models_refuse_is_asked_once(temporal: WorkflowEnvironment) -> None:

@@ -17,7 +17,7 @@ from workflows.payment_event.contract import (
     ValidateBusinessRulesInput,
     ValidateBusinessRulesResult,
 )
-from workflows.payment_event.ports import AttemptHistory, BusinessRules, DecisionStore, Scoring
+from workflows.payment_event.ports import AttemptHistory, BusinessRules, Clock, DecisionStore, Scoring
 from workflows.payment_event.questions import asks_for_retries, with_attempts
 from workflows.storage import Refused
 
@@ -25,11 +25,14 @@ from workflows.storage import Refused
 class PaymentEventActivities:
     """Steps as Temporal calls them."""
 
-    def __init__(self, rules: BusinessRules, attempts: AttemptHistory, scoring: Scoring, store: DecisionStore) -> None:
+    def __init__(
+        self, rules: BusinessRules, attempts: AttemptHistory, scoring: Scoring, store: DecisionStore, clock: Clock
+    ) -> None:
         self._rules = rules
         self._attempts = attempts
         self._scoring = scoring
         self._store = store
+        self._clock = clock
 
     @property
     def all(self) -> Sequence[Callable[..., Any]]:
@@ -58,8 +61,15 @@ class PaymentEventActivities:
 
     @activity.defn(name=PERSIST_DECISION)
     async def persist_decision(self, record: PersistDecisionInput) -> PersistDecisionResult:
-        """Event, decision and outbox row, in one transaction."""
-        (outcome,) = await self._store.persist([record])
-        if isinstance(outcome, Refused):
-            raise RecordRefusedError(outcome.reason)
-        return PersistDecisionResult(outcome=outcome)
+        """Event, decision and outbox row, in one transaction.
+
+        The decision is dated here: the workflow's own time stands still at its start while local activities run, before
+        any model has answered.
+        """
+        dated = PersistDecisionInput()
+        dated.CopyFrom(record)
+        dated.decision.decided_at.FromDatetime(self._clock.now())
+        (stored,) = await self._store.persist([dated])
+        if isinstance(stored, Refused):
+            raise RecordRefusedError(stored.reason)
+        return stored

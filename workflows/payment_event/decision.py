@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.decisions.v1.payment_decision_pb2 import (
     DECISION_ACTION_APPROVE,
     DECISION_ACTION_AUTHENTICATE,
@@ -118,9 +117,8 @@ def decide(
     rule_hits: Sequence[RuleHit],
     assessment: Assessment,
     degraded_steps: Sequence[DegradedStep],
-    decided_at: Timestamp,
 ) -> PaymentDecision:
-    """The decision on one event; an empty assessment where no model was asked or none answered."""
+    """The decision on one event, not yet dated; an empty assessment where no model was asked or none answered."""
     decision = PaymentDecision(
         event_id=event.event_id,
         payment_id=event.payment_id,
@@ -134,7 +132,6 @@ def decide(
         rule_hits=rule_hits,
         degraded=bool(degraded_steps),
         degraded_steps=degraded_steps,
-        decided_at=decided_at,
         receipt_id=event.receipt_id,
         schema_version=SCHEMA_VERSION,
     )

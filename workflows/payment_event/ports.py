@@ -9,8 +9,16 @@ from tidegate.decisions.v1.payment_decision_pb2 import RuleHit
 from tidegate.inference.v1.assessment_service_pb2 import Assessment, AssessmentItem
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from workflows.payment_event.contract import PersistDecisionInput, PersistOutcome
+from workflows.payment_event.contract import PersistDecisionInput, PersistDecisionResult
 from workflows.storage import Refused
+
+
+class Clock(Protocol):
+    """Dates decisions. A caller must not assume that the time never goes back."""
+
+    def now(self) -> datetime:
+        """The wall-clock time, UTC."""
+        ...
 
 
 class BusinessRules(Protocol):
@@ -54,10 +62,10 @@ class DecisionStore(Protocol):
     """Stores events with their decisions, and queues the decisions for publication, all in one transaction.
 
     A caller must not assume that a record is absent because a call raised: it may have been stored before the answer
-    was lost. Storing again is safe and answers DUPLICATE.
+    was lost. Storing again is safe and answers DUPLICATE, with the action that is stored and not the one handed in.
     """
 
-    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[PersistOutcome | Refused]:
+    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[PersistDecisionResult | Refused]:
         """What became of each record, in their order; one refused record does not keep the others out.
 
         StorageUnavailableError when nothing can be said of any of them.

@@ -20,7 +20,7 @@ from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
 from workflows.dlq_review.contract import DlqReviewInput
 from workflows.dlq_review.workflow import quarantine
-from workflows.errors import RecordRefusedError, ScoringRefusedError
+from workflows.errors import RecordRefusedError, ScoringOutageError, ScoringRefusedError
 from workflows.payment_event.contract import (
     ASSESS_PAYMENT,
     PERSIST_DECISION,
@@ -33,7 +33,6 @@ from workflows.payment_event.contract import (
     PaymentEventResult,
     PersistDecisionInput,
     PersistDecisionResult,
-    PersistOutcome,
     ValidateBusinessRulesInput,
     ValidateBusinessRulesResult,
 )
@@ -55,12 +54,10 @@ class PaymentEventWorkflow:
         """Decide on the event and store the decision."""
         event = order.event
         rule_hits, assessment = await asyncio.gather(self._validate(event), self._assess(event))
-        decision = decide(event, rule_hits, assessment, self._degraded, _now())
+        decision = decide(event, rule_hits, assessment, self._degraded)
+        stored = await self._store(order, decision)
         return PaymentEventResult(
-            event_id=event.event_id,
-            action=decision.action,
-            degraded=decision.degraded,
-            outcome=await self._store(order, decision),
+            event_id=event.event_id, action=stored.action, degraded=stored.degraded, outcome=stored.outcome
         )
 
     async def _validate(self, event: UnifiedPaymentEvent) -> Sequence[RuleHit]:
@@ -89,11 +86,15 @@ class PaymentEventWorkflow:
                 AssessPaymentInput(item=item, event=event),
                 result_type=AssessPaymentResult,
                 start_to_close_timeout=timedelta(seconds=3),
+                # Where each attempt takes its time to fail.
+                schedule_to_close_timeout=timedelta(seconds=20),
+                # Over 15 s, in which inference or PostgreSQL can be started anew.
                 retry_policy=RetryPolicy(
                     initial_interval=timedelta(milliseconds=200),
                     backoff_coefficient=2.0,
-                    maximum_attempts=3,
-                    non_retryable_error_types=[ScoringRefusedError.__name__],
+                    maximum_interval=timedelta(seconds=3),
+                    maximum_attempts=9,
+                    non_retryable_error_types=[ScoringRefusedError.__name__, ScoringOutageError.__name__],
                 ),
             )
         except FailureError as error:
@@ -106,15 +107,16 @@ class PaymentEventWorkflow:
             raise error
         self._degraded.append(DegradedStep(step=step, cause=_kind(error)))
 
-    async def _store(self, order: PaymentEventInput, decision: PaymentDecision) -> PersistOutcome:
+    async def _store(self, order: PaymentEventInput, decision: PaymentDecision) -> PersistDecisionResult:
         try:
-            result = await self._persist(PersistDecisionInput(event=order.event, decision=decision))
+            return await self._persist(PersistDecisionInput(event=order.event, decision=decision))
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
             await quarantine(DlqReviewInput(failure=_refused(order, error)))
-            return PERSIST_OUTCOME_QUARANTINED
-        return result.outcome
+            return PersistDecisionResult(
+                outcome=PERSIST_OUTCOME_QUARANTINED, action=decision.action, degraded=decision.degraded
+            )
 
     async def _persist(self, record: PersistDecisionInput) -> PersistDecisionResult:
         try:

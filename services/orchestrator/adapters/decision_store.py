@@ -1,6 +1,6 @@
 """Stores events, decisions and outbox rows in PostgreSQL: one statement, one transaction, many workflows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,12 +8,13 @@ import orjson
 from tidegate.decisions.v1.payment_decision_pb2 import DecisionAction
 
 from services.orchestrator.adapters.batch_insert import BatchInsert, Keyed, Outcome, refuse
-from services.orchestrator.adapters.database import Database
+from services.orchestrator.adapters.database import Database, DatabaseUnavailableError
 from services.orchestrator.rows import (
     DECISION_COLUMNS,
     EVENT_COLUMNS,
     OUTBOX_COLUMNS,
     Row,
+    action_name,
     decision_row,
     event_row,
     outbox_row,
@@ -23,7 +24,13 @@ from services.runtime.errors import ContractViolationError
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
 from services.runtime.metrics import counter, histogram
 from services.runtime.telemetry import outgoing_trace
-from workflows.payment_event.contract import PERSIST_OUTCOME_STORED, PersistDecisionInput
+from workflows.errors import StorageUnavailableError
+from workflows.payment_event.contract import (
+    PERSIST_OUTCOME_DUPLICATE,
+    PERSIST_OUTCOME_STORED,
+    PersistDecisionInput,
+    PersistDecisionResult,
+)
 from workflows.storage import Refused
 
 _EVENT, _DECISION, _OUTBOX = (", ".join(columns) for columns in (EVENT_COLUMNS, DECISION_COLUMNS, OUTBOX_COLUMNS))
@@ -47,6 +54,8 @@ WITH stored AS (
 )
 SELECT event_id FROM stored
 """  # noqa: S608 - columns come from tables in the code
+# A statement of its own: what another process committed while _PERSIST waited for it is not in _PERSIST's snapshot.
+_ACTIONS: Final = "SELECT event_id, action, degraded FROM tidegate.decisions WHERE event_id = ANY (%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +76,27 @@ class PostgresDecisionStore:
         self._stored = stored
         self._batches: BatchInsert[_Rows] = BatchInsert(self._insert, most_rows=batch_rows)
 
-    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[Outcome]:
+    async def persist(self, records: Sequence[PersistDecisionInput]) -> Sequence[PersistDecisionResult | Refused]:
         """Store all records but those refused; a record whose event is there already is a duplicate."""
         outcomes = await self._batches.submit([_prepare(record) for record in records])
         _count(records, outcomes)
-        return outcomes
+        ids = [record.decision.event_id for record in records]
+        before = await self._stored_before(
+            [event_id for event_id, outcome in zip(ids, outcomes, strict=True) if outcome == PERSIST_OUTCOME_DUPLICATE]
+        )
+        return [_result(record, outcome, before) for record, outcome in zip(records, outcomes, strict=True)]
+
+    async def _stored_before(self, event_ids: Sequence[str]) -> Mapping[str, PersistDecisionResult]:
+        """What was decided on these events when they were stored. StorageUnavailableError."""
+        if not event_ids:
+            return {}
+        try:
+            async with self._database.connection() as connection:
+                cursor = await connection.execute(_ACTIONS, [event_ids])
+                rows = await cursor.fetchall()
+        except DatabaseUnavailableError as error:
+            raise StorageUnavailableError(str(error)) from None
+        return {event_id: _before(action, degraded=degraded) for event_id, action, degraded in rows}
 
     async def _insert(self, batch: Sequence[_Rows]) -> set[str]:
         parameters = {
@@ -99,6 +124,20 @@ def _prepare(record: PersistDecisionInput) -> Keyed[_Rows] | Refused:
         # A timestamp beyond year 9999, an enum's number that this version has no word for.
         return refuse(decision.event_id, f"no row can hold it: {type(error).__name__}")
     return Keyed(decision.event_id, rows)
+
+
+def _result(
+    record: PersistDecisionInput, outcome: Outcome, before: Mapping[str, PersistDecisionResult]
+) -> PersistDecisionResult | Refused:
+    if isinstance(outcome, Refused):
+        return outcome
+    if outcome == PERSIST_OUTCOME_DUPLICATE:
+        return before.get(record.decision.event_id) or PersistDecisionResult(outcome=outcome)
+    return PersistDecisionResult(outcome=outcome, action=record.decision.action, degraded=record.decision.degraded)
+
+
+def _before(action: str, *, degraded: bool) -> PersistDecisionResult:
+    return PersistDecisionResult(outcome=PERSIST_OUTCOME_DUPLICATE, action=action_name(action), degraded=degraded)
 
 
 def _json(rows: Sequence[Row]) -> str:

@@ -1,10 +1,13 @@
-"""Asks the inference service over gRPC: all questions about the given payments in one call."""
+"""Asks the inference service over gRPC, all questions about the given payments in one call; sees when it is away."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tidegate.inference.v1.assessment_service_pb2 import (
+    DESCRIPTOR,
     QUESTION_CHURN,
     QUESTION_FRAUD,
     QUESTION_RECOVERY,
@@ -17,9 +20,10 @@ from tidegate.inference.v1.assessment_service_pb2 import (
 from tidegate.inference.v1.assessment_service_pb2_grpc import AssessmentServiceStub
 
 from services.orchestrator.adapters.correlation import outgoing_headers
+from services.orchestrator.outage import Outage
 from services.orchestrator.settings import InferenceSettings
 from services.runtime import contract
-from workflows.errors import ScoringRefusedError, ScoringUnavailableError
+from workflows.errors import ScoringOutageError, ScoringRefusedError, ScoringUnavailableError
 
 _ANSWERS: Final = {
     QUESTION_FRAUD: "fraud",
@@ -34,14 +38,21 @@ _OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 30_000),
 )
 # The same question would get the same answer.
+_SERVICE: Final = DESCRIPTOR.services_by_name["AssessmentService"].full_name
+_HEALTH_SECONDS: Final = 2.0
+# What a health check tells of a server that is not there, or hangs; any other status is a sign of life.
+_AWAY: Final = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _REFUSALS: Final = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.OUT_OF_RANGE}
 
 
 class GrpcScoring:
     """Scoring over one channel; a call that takes longer than the deadline counts as unavailable."""
 
-    def __init__(self, settings: InferenceSettings) -> None:
+    def __init__(self, settings: InferenceSettings, outage: Outage) -> None:
+        """Notes in `outage` when the service is not there."""
+        self._outage = outage
         self._channel = _channel(settings)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
         self._stub = AssessmentServiceStub(self._channel)
         self._timeout_seconds = settings.inference_timeout_ms / 1000
 
@@ -56,9 +67,35 @@ class GrpcScoring:
             # Only the code: a status's text is the other side's.
             if error.code() in _REFUSALS:
                 raise ScoringRefusedError(f"inference refuses the question: {error.code().name}") from None
-            raise ScoringUnavailableError(f"inference does not answer: {error.code().name}") from None
+            raise self._unavailable(error.code()) from None
         _check(items, response)
         return list(response.assessments)
+
+    async def watch(self, interval_seconds: float) -> None:
+        """Find out when the service goes and when it is back; runs until cancelled."""
+        while True:
+            await self._ask()
+            await asyncio.sleep(interval_seconds)
+
+    async def _ask(self) -> None:
+        try:
+            answer = await self._health.Check(health_pb2.HealthCheckRequest(service=_SERVICE), timeout=_HEALTH_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            trouble = f"inference does not answer: {error.code().name}" if error.code() in _AWAY else None
+        else:
+            # A server that is about to stop says so first.
+            trouble = None if answer.status == health_pb2.HealthCheckResponse.SERVING else "inference does not serve"
+        if trouble is None:
+            self._outage.end()
+        else:
+            self._outage.note(trouble)
+
+    def _unavailable(self, code: grpc.StatusCode) -> ScoringUnavailableError | ScoringOutageError:
+        words = f"inference does not answer: {code.name}"
+        if code != grpc.StatusCode.UNAVAILABLE:
+            return ScoringUnavailableError(words)
+        self._outage.note(words)
+        return ScoringOutageError(words) if self._outage.is_given_up() else ScoringUnavailableError(words)
 
     async def close(self) -> None:
         """Close the channel."""

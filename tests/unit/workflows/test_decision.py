@@ -17,6 +17,7 @@ from tidegate.decisions.v1.payment_decision_pb2 import (
     DECISION_ACTION_REVIEW,
     DECISION_ACTION_UPDATE_PAYMENT_METHOD,
     DegradedStep,
+    PaymentDecision,
     RuleHit,
 )
 from tidegate.inference.v1.assessment_service_pb2 import Assessment
@@ -61,6 +62,12 @@ EVERYTHING = [Facts(*values) for values in product(Kind, (False, True), (False, 
 def facts(kind: Kind, **known: object) -> Facts:
     unknown = {"blocklisted": False, "over_limit": False, "degraded": False, "fraud": None, "retry": None}
     return Facts(kind, **{**unknown, **known})  # type: ignore[arg-type]
+
+
+def dated(decision: PaymentDecision) -> PaymentDecision:
+    """As the step that stores it completes it."""
+    decision.decided_at.CopyFrom(timestamp(NOW))
+    return decision
 
 
 @pytest.mark.parametrize(
@@ -130,8 +137,8 @@ def test_a_decision_says_all_that_it_was_based_on() -> None:
     event = failed()
     item = assessment_item(event)
     assert item is not None
-    decision = decide(event, [OVER_LIMIT], assess(item), [], timestamp(NOW))
-    contract.check(decision)
+    decision = decide(event, [OVER_LIMIT], assess(item), [])
+    contract.check(dated(decision))
     assert decision.action == DECISION_ACTION_REVIEW
     assert decision.event_id == event.event_id
     assert decision.payment_id == event.payment_id
@@ -144,8 +151,8 @@ def test_a_decision_says_all_that_it_was_based_on() -> None:
 
 
 def test_a_guest_has_no_customer_in_the_decision() -> None:
-    decision = decide(refunded(), [], Assessment(), [], timestamp(NOW))
-    contract.check(decision)
+    decision = decide(refunded(), [], Assessment(), [])
+    contract.check(dated(decision))
     assert not decision.HasField("customer_id")
 
 
@@ -164,4 +171,4 @@ def test_every_decision_keeps_its_contract(
     changed.event_type = event_type
     item = assessment_item(changed)
     assessment = assess(item) if item is not None and answered else Assessment()
-    contract.check(decide(changed, hits, assessment, degraded, timestamp(NOW)))
+    contract.check(dated(decide(changed, hits, assessment, degraded)))
