@@ -5,12 +5,14 @@ import gc
 import logging
 import socket
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 
 import uvicorn
 
 from services.gateway.adapters.kafka import KafkaInbox
 from services.gateway.app import build
-from services.gateway.connection import Connection
+from services.gateway.connection import Connection, ConnectionLimits
+from services.gateway.deadlines import Deadlines
 from services.gateway.drift import DriftCount
 from services.gateway.handler import TOPICS
 from services.gateway.settings import GatewaySettings
@@ -54,18 +56,21 @@ async def serve(
     spans = tracer("gateway") if is_tracing() else None
     limits = _limits(settings)
     webhook = StripeWebhook(endpoint, inbox, limits=limits, drift=drift, clock=clock, ids=SystemIds(), spans=spans)
-    server = _Server(_uvicorn_config(build(webhook, inbox, drift), settings))
+    connection_limits = _connection_limits(settings)
+    server = _Server(_uvicorn_config(build(webhook, inbox, drift), settings, connection_limits))
     _warm_up()
-    watching = asyncio.create_task(inbox.watch())
+    deadlines = Deadlines(connection_limits, clock).watch(lambda: list(server.server_state.connections))
+    watching = [asyncio.create_task(inbox.watch()), asyncio.create_task(deadlines)]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     _log.info("process.started", address="{}:{}".format(*listener.getsockname()[:2]))
     await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
     _log.info("process.stopping")
     webhook.draining = True
     await _stop(server, serving, settings.gateway_drain_seconds)
-    watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching
+    for watch in watching:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
     unsettled = await inbox.close(settings.gateway_delivery_timeout_ms / 1000)
     _log.info("process.stopped", unsettled=unsettled)
 
@@ -86,11 +91,11 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-def _uvicorn_config(app: object, settings: GatewaySettings) -> uvicorn.Config:
+def _uvicorn_config(app: object, settings: GatewaySettings, limits: ConnectionLimits) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application, which uvicorn types more narrowly than FastAPI does
         loop="none",  # it runs on ours
-        http=Connection,
+        http=partial(Connection, limits=limits),  # type: ignore[arg-type]  # it is called as its class would be
         ws="none",
         lifespan="off",
         access_log=False,
@@ -112,9 +117,17 @@ def _producer(settings: GatewaySettings, kafka: KafkaSettings) -> AcknowledgedPr
 def _limits(settings: GatewaySettings) -> Limits:
     return Limits(
         max_body_bytes=settings.gateway_max_body_bytes,
-        body_timeout_seconds=settings.gateway_body_timeout_seconds,
         max_in_flight=settings.gateway_max_in_flight,
         max_in_flight_bytes=settings.gateway_max_in_flight_bytes,
+        retry_after_seconds=settings.gateway_retry_after_seconds,
+    )
+
+
+def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
+    return ConnectionLimits(
+        most_connections=settings.gateway_max_connections,
+        head_timeout_seconds=settings.gateway_head_timeout_seconds,
+        body_timeout_seconds=settings.gateway_body_timeout_seconds,
         retry_after_seconds=settings.gateway_retry_after_seconds,
     )
 

@@ -24,13 +24,17 @@ class GatewaySettings(ProcessSettings):
 
     # Longest body that is read; the contracts take no longer one.
     gateway_max_body_bytes: int = Field(default=1_048_576, ge=1, le=1_048_576)
-    # How long a request's body may take to come in.
+    # How long a request's head may take to come in, and then its body.
+    gateway_head_timeout_seconds: float = Field(default=10.0, gt=0)
     gateway_body_timeout_seconds: float = Field(default=15.0, gt=0)
+    # Connections that may be open at a time; beyond it the answer is 503. Each takes an open file.
+    gateway_max_connections: int = Field(default=900, ge=1)
     # How long the broker may take to acknowledge; below the 20 s after which providers give a delivery up.
     gateway_delivery_timeout_ms: int = Field(default=10_000, ge=100, le=18_000)
     # When a provider that got a 503 should come again.
     gateway_retry_after_seconds: int = Field(default=15, ge=1)
     # Webhooks that may wait for the broker at a time, and their bodies together; beyond either the answer is 503.
+    # Bodies that are still coming in may take as many bytes again.
     gateway_max_in_flight: int = Field(default=2_000, ge=1)
     gateway_max_in_flight_bytes: int = Field(default=64 * 1_048_576, ge=1_048_576)
     # Series of tidegate_contract_drift_total; the rest is counted as "(other)".

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 from opentelemetry.trace import SpanKind, Tracer
 
-from services.gateway.body import BodyFault, Receive, is_refused_unread, read_body
+from services.gateway.body import BodyFault, Receive, Room, is_refused_unread, read_body
 from services.gateway.drift import DriftCount
 from services.gateway.handler import Arrival, Publish, Refuse, StripeEndpoint, handle
 from services.gateway.throttle import Throttle
@@ -64,8 +64,8 @@ class Limits:
     """What one process takes."""
 
     max_body_bytes: int
-    body_timeout_seconds: float
     max_in_flight: int
+    # Of bodies that wait for the broker, and as many again of bodies that are still coming in.
     max_in_flight_bytes: int
     retry_after_seconds: int
 
@@ -80,7 +80,6 @@ class Answer(NamedTuple):
 
 
 _METHOD_NOT_ALLOWED: Final = Answer(405, b'{"error":"webhooks are posted"}', None, ((b"allow", b"POST"),))
-_TIMED_OUT: Final = Answer(408, b'{"error":"the body did not come in time"}', None, (_CLOSE,))
 _DISABLED: Final = Answer(404, b'{"error":"this endpoint is off: it has no signing secret"}', "disabled")
 _TOO_LARGE: Final = Answer(413, b'{"error":"the body is too large"}', "too_large", (_CLOSE,))
 
@@ -117,6 +116,7 @@ class StripeWebhook:
         self._duration = histogram("tidegate_webhook_duration_seconds").labels(_PROVIDER)
         self._in_flight = 0
         self._in_flight_bytes = 0
+        self._room = Room(limits.max_in_flight_bytes)
         gauge("tidegate_webhooks_in_flight").set_function(lambda: self._in_flight)
         # Set when the process is to stop: every answer then asks the client to close its connection.
         self.draining = False
@@ -145,7 +145,7 @@ class StripeWebhook:
         limits = self._limits
         if is_refused_unread(headers, limits.max_body_bytes):
             return self._too_large()
-        body = await read_body(receive, limits.max_body_bytes, limits.body_timeout_seconds)
+        body = await read_body(receive, limits.max_body_bytes, self._room)
         if not isinstance(body, bytes):
             return self._without_body(body)
         receipt_id = self._ids.new()
@@ -164,8 +164,9 @@ class StripeWebhook:
         match fault:
             case "too_large":
                 return self._too_large()
-            case "timed_out":
-                return _TIMED_OUT
+            case "no_room":
+                self._warn("webhook.unavailable", reason="too many bodies are coming in")
+                return self._unavailable("too many webhooks are coming in")
             case "gone":
                 return None
 

@@ -10,6 +10,7 @@ MetricName = Literal[
     "tidegate_webhooks_total",
     "tidegate_webhook_duration_seconds",
     "tidegate_webhooks_in_flight",
+    "tidegate_connections_refused_total",
     "tidegate_contract_drift_total",
     "tidegate_messages_total",
     "tidegate_dead_letters_total",
@@ -25,9 +26,11 @@ MetricName = Literal[
     "tidegate_outbox_published_total",
     "tidegate_rpc_duration_seconds",
     "tidegate_predictions_total",
+    "tidegate_feature_freshness_seconds",
 ]
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_FRESHNESS = (*_FAST, 30.0, 60.0, 300.0, 3600.0)
 _ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -51,6 +54,12 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "histogram", "Time from the request's arrival to its answer.", ("provider",)
     ),
     "tidegate_webhooks_in_flight": Metric("gauge", "Requests that wait for the broker's acknowledgement."),
+    "tidegate_connections_refused_total": Metric(
+        "counter",
+        "Connections closed before a request was whole: too_many_connections, head_too_large, head_too_late, "
+        "body_too_late, too_many_pipelined.",
+        ("reason",),
+    ),
     "tidegate_contract_drift_total": Metric(
         "counter",
         "Fields of webhook bodies unknown to the contract (unknown_field), of another type (type_change), too long to "
@@ -82,6 +91,12 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     ),
     "tidegate_predictions_total": Metric(
         "counter", "Answers by question and whether a fallback gave them.", ("question", "model", "fallback", "cause")
+    ),
+    "tidegate_feature_freshness_seconds": Metric(
+        "histogram",
+        "Age of an event, since it was normalised or decided, when its features can be read.",
+        ("topic",),
+        _FRESHNESS,
     ),
 }
 

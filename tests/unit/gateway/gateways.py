@@ -23,7 +23,6 @@ from tests.unit.gateway.events import ENDPOINT, NOW, header
 
 LIMITS = Limits(
     max_body_bytes=1_048_576,
-    body_timeout_seconds=0.05,
     max_in_flight=10,
     max_in_flight_bytes=4_000_000,
     retry_after_seconds=15,

@@ -233,14 +233,46 @@ async def test_a_body_in_pieces_is_put_together(rig: Rig) -> None:
     assert rig.stored()[0].raw_body == BODY
 
 
-async def test_a_body_that_does_not_come_in_time_is_not_waited_for(rig: Rig) -> None:
-    async def never() -> MutableMapping[str, Any]:
-        await asyncio.Event().wait()
-        raise AssertionError
+def unfinished(begun: bytes) -> tuple[RawRequest, asyncio.Event]:
+    """A request whose body goes no further until the event is set; its client then hangs up."""
+    hang_up = asyncio.Event()
 
+    async def wait() -> MutableMapping[str, Any]:
+        await hang_up.wait()
+        return {"type": "http.disconnect"}
+
+    return RawRequest([begun], at_end=wait), hang_up
+
+
+async def test_bodies_of_nobody_fill_no_more_than_their_room() -> None:
     before = outcomes()
-    assert await RawRequest([BODY[:10]], at_end=never).run(rig.app) == 408
-    assert counted(before) == {}
+    signed = [(b"stripe-signature", header(BODY))]
+    async with gateway(limits=replace(LIMITS, max_in_flight_bytes=len(BODY))) as rig:
+        first, hang_up = unfinished(b"x" * len(BODY))
+        waiting = asyncio.create_task(first.run(rig.app))
+        await asyncio.sleep(0)
+        in_pieces = RawRequest([BODY[:-1], BODY[-1:]], signed)
+        assert await in_pieces.run(rig.app) == 503
+        assert (b"retry-after", b"15") in in_pieces.sent[0]["headers"]
+        assert in_pieces.received == 2, "it was read to its end, so that the answer arrives"
+        assert await RawRequest([BODY], signed).run(rig.app) == 202, "a body that is there at once passes"
+        hang_up.set()
+        assert await waiting is None
+        assert await RawRequest([BODY[:-1], BODY[-1:]], signed).run(rig.app) == 202
+    assert counted(before) == {"unavailable": 1, "accepted": 2}
+
+
+@pytest.mark.parametrize("signature", [header(BODY), b""])
+async def test_a_body_that_was_read_gives_its_room_back(signature: bytes) -> None:
+    async with gateway(limits=replace(LIMITS, max_in_flight_bytes=len(BODY))) as rig:
+        for _ in range(3):
+            status = await RawRequest([BODY[:9], BODY[9:]], [(b"stripe-signature", signature)]).run(rig.app)
+            assert status == (202 if signature else 401)
+
+
+async def test_a_length_written_with_thousands_of_digits_is_read_as_far_as_it_comes(rig: Rig) -> None:
+    announced = (b"content-length", b"0" * 5_000 + b"%d" % len(BODY))
+    assert await RawRequest([BODY], [announced, (b"stripe-signature", header(BODY))]).run(rig.app) == 202
 
 
 @pytest.mark.parametrize("chunks", [[], [BODY[:10]]])
