@@ -30,7 +30,9 @@ class BatchConsumer:
         topics: Sequence[str],
         on_revoked: Callable[[list[TopicPartition]], None] | None = None,
         on_assigned: Callable[[list[TopicPartition]], None] | None = None,
+        on_end: Callable[[str, int], None] | None = None,
     ) -> None:
+        """`on_end` is told the topic and partition whenever a read has come to its end."""
         self._consumer = Consumer(
             {
                 **config,
@@ -41,9 +43,11 @@ class BatchConsumer:
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "fetch.wait.max.ms": 20,
+                "enable.partition.eof": on_end is not None,
             }
         )
         self._failure: NeighbourUnavailableError | None = None
+        self._on_end = on_end
         listeners = {"on_revoke": on_revoked, "on_assign": on_assigned}
         options = {name: _without_consumer(listen) for name, listen in listeners.items() if listen is not None}
         self._consumer.subscribe(list(topics), **options)
@@ -63,7 +67,16 @@ class BatchConsumer:
             raise NeighbourUnavailableError("Kafka", error.args[0].name()) from error
         records = [_record(message) for message in messages if message.error() is None]
         self._failure = next(filter(None, map(_failure, messages)), None)
+        self._tell_ends(messages)
         return records if records or self._failure is None else self.read(max_records, timeout_seconds)
+
+    def _tell_ends(self, messages: Sequence[Message]) -> None:
+        if self._on_end is None:
+            return
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
+                self._on_end(str(message.topic()), cast("int", message.partition()))
 
     def commit(self, next_offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit, for each partition, the offset of the next record to read; returns when the broker has it."""
