@@ -31,7 +31,8 @@ MOST_OPEN: Final = 256
 # Where there is no such moment.
 NEVER: Final = -(1 << 62)
 
-_VERSION: Final = 1
+# Of the bytes. States of another version are not read: the stream makes them anew from its beginning.
+VERSION: Final = 1
 _NUMBER: Final = Struct("<q")
 _LENGTH: Final = Struct("<I")
 _HASHES_KEPT: Final = 1 << 16
@@ -124,7 +125,7 @@ _Field: TypeAlias = "_Part | Marks | HourCounts"
 
 def encode(state: State) -> bytes:
     """The state as bytes, little-endian on every machine."""
-    packed = [bytes((_VERSION, _NUMBERS[state.entity]))]
+    packed = [bytes((VERSION, _NUMBERS[state.entity]))]
     for field in _fields(state):
         packed.extend(_packed(part) for part in _parts(field))
     return b"".join(packed)
@@ -133,8 +134,8 @@ def encode(state: State) -> bytes:
 def decode(data: bytes) -> State:
     """The state that was encoded; StateFormatError."""
     version, number = data[:2].ljust(2, b"\0")
-    if version != _VERSION or number not in _ENTITIES:
-        raise StateFormatError(f"a state of version {version} and kind {number}; this code reads version {_VERSION}")
+    if version != VERSION or number not in _ENTITIES:
+        raise StateFormatError(f"a state of version {version} and kind {number}; this code reads version {VERSION}")
     reader = _Reader(data, at=2)
     model = empty(_ENTITIES[number])
     read: list[Any] = [reader.like(field) for field in _fields(model)]

@@ -44,6 +44,13 @@ EventName = Literal[
     "partitions.assigned",
     "partitions.revoked",
     "broker.unavailable",
+    # features
+    "store.unavailable",
+    "store.recovered",
+    "store.moved",
+    "stream.gap",
+    "features.rebuilding",
+    "features.rebuilt",
     # orchestrator
     "workflow.started",
     "workflow.failed",

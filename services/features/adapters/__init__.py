@@ -1,0 +1,1 @@
+"""Kafka and Valkey behind this service's ports."""
