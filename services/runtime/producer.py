@@ -59,12 +59,16 @@ class AcknowledgedProducer:
             }
         )
         self._loop = asyncio.get_running_loop()
-        self._in_flight = 0
+        # What waits for its outcome. Each future is in here until the broker's word or `close`, whichever is first.
+        self._in_flight: set[asyncio.Future[None]] = set()
+        self._is_closed = False
         self._drained: asyncio.Event | None = None
         self._timer = self._loop.call_later(_IDLE_POLL_SECONDS, self._poll)
 
     async def publish(self, message: Outgoing) -> None:
         """Return once every in-sync replica has the message."""
+        if self._is_closed:
+            raise NeighbourUnavailableError("Kafka", "the producer is closed")
         done: asyncio.Future[None] = self._loop.create_future()
         try:
             self._producer.produce(
@@ -78,20 +82,28 @@ class AcknowledgedProducer:
             raise NeighbourUnavailableError("Kafka", "the producer's queue is full") from error
         except KafkaException as error:
             raise NeighbourUnavailableError("Kafka", str(error.args[0].name())) from error
-        self._in_flight += 1
-        if self._in_flight == 1:
+        self._in_flight.add(done)
+        if len(self._in_flight) == 1:
             self._timer.cancel()
             self._timer = self._loop.call_later(_POLL_SECONDS, self._poll)
         await done
 
     async def close(self, timeout_seconds: float) -> int:
-        """Wait for what is in flight; return how many messages have no outcome after the timeout."""
+        """Wait for what is in flight; return how many messages have no outcome after the timeout.
+
+        Those fail with NeighbourUnavailableError: nobody asks for their outcome any more. The broker may have them.
+        """
         if self._in_flight:
             self._drained = asyncio.Event()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._drained.wait(), timeout_seconds)
+        self._is_closed = True
         self._timer.cancel()
-        return self._in_flight
+        abandoned, self._in_flight = self._in_flight, set()
+        for done in abandoned:
+            if not done.done():
+                done.set_exception(NeighbourUnavailableError("Kafka", "the producer was closed before it answered"))
+        return len(abandoned)
 
     def missing_topics(self, topics: Iterable[str], timeout_seconds: float) -> list[str]:
         """Which of the topics the broker does not have; blocks up to the timeout.
@@ -118,10 +130,10 @@ class AcknowledgedProducer:
         self._timer = self._loop.call_later(_POLL_SECONDS if self._in_flight else _IDLE_POLL_SECONDS, self._poll)
 
     def _delivered(self, done: asyncio.Future[None], error: KafkaError | None, _: Message) -> None:
-        self._in_flight -= 1
+        self._in_flight.discard(done)
         if self._drained is not None and not self._in_flight:
             self._drained.set()
-        if done.done():  # the waiter is gone
+        if done.done():  # the waiter is gone, or was told by `close`
             return
         if error is None:
             done.set_result(None)

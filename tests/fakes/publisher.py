@@ -41,6 +41,8 @@ class InMemoryBroker:
             await self._acknowledging.wait()
         finally:
             self._waiting -= 1
+        if self.closed:
+            raise NeighbourUnavailableError("Kafka", "closed")
         self._refuse_if_unavailable(message.topic)
         self.published.append(message)
 
@@ -51,8 +53,9 @@ class InMemoryBroker:
         return sorted(set(topics) - self.topics)
 
     async def close(self, timeout_seconds: float) -> int:
-        """How many messages wait; nothing is released by waiting for it."""
+        """How many messages wait; nothing is acknowledged by waiting for it, and those fail."""
         self.closed = True
+        self.release()
         return self._waiting
 
     def _refuse_if_unavailable(self, topic: str) -> None:

@@ -33,7 +33,10 @@ class Broker(Publisher, Protocol):
         ...
 
     async def close(self, timeout_seconds: float) -> int:
-        """Wait for what is in flight; how many messages have no outcome after the timeout."""
+        """Wait for what is in flight; how many messages have no outcome after the timeout.
+
+        Whoever waits for one of those gets NeighbourUnavailableError.
+        """
         ...
 
 

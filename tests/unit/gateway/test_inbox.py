@@ -10,7 +10,7 @@ from services.gateway.adapters.kafka import KafkaInbox
 from services.gateway.handler import TOPICS, Publish, handle
 from services.runtime.clock import FrozenClock
 from services.runtime.errors import DeployStepMissingError, NeighbourUnavailableError
-from services.runtime.producer import Outgoing
+from services.runtime.producer import AcknowledgedProducer, Outgoing
 from tests.fakes.publisher import InMemoryBroker
 from tests.fakes.publisher_suite import PublisherSuite, ReadAll
 from tests.fakes.schema_ids import FixedSchemaIds
@@ -157,6 +157,24 @@ async def test_a_producer_that_is_broken_for_good_is_replaced(decided: Publish) 
     await inbox.store(decided, HEADERS)
     assert brokers[0].closed
     assert len(brokers[1].published) == 1
+
+
+async def test_whoever_waits_for_a_producer_that_is_replaced_is_told(decided: Publish) -> None:
+    """On a real librdkafka that has no broker: what is in flight there would never be answered."""
+    made: list[AcknowledgedProducer] = []
+
+    def connect() -> AcknowledgedProducer:
+        made.append(AcknowledgedProducer({}, delivery_timeout_ms=60_000, max_message_bytes=1_000_000))
+        return made[-1]
+
+    inbox = KafkaInbox(connect, FixedSchemaIds(), TOPICS, FrozenClock(NOW))
+    waiting = [asyncio.create_task(made[0].publish(Outgoing("t", b"k", b"v", {}))) for _ in range(3)]
+    await asyncio.sleep(0)
+    made[0]._fatal = "_FATAL"  # as librdkafka's error callback sets it
+    await inbox.check()
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert [type(outcome) for outcome in outcomes] == [NeighbourUnavailableError] * 3
+    assert await inbox.close(0) == 0
 
 
 class TestPublisherInMemory(PublisherSuite):
