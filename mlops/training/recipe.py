@@ -10,7 +10,8 @@ import numpy as np
 
 from mlops.training import evaluation
 from mlops.training.artifact import ReasonText, TrainedModel
-from mlops.training.calibration import Method, fit
+from mlops.training.calibrate import fit
+from mlops.training.calibration import Method
 from mlops.training.dataset import Bools, Dataset, Ints
 
 _DAY = 86_400

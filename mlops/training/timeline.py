@@ -31,21 +31,27 @@ class Timeline:
     """The time of each row of the whole table, in seconds from its first one."""
     first: Ints
     """The position at which the entity of each row of the whole table begins."""
+    order: Ints
+    """All rows of the table by entity and time: asked in this order, neighbours have their answers side by side."""
 
     @classmethod
     def over(cls, entities: Ints, seconds: Ints, only: Bools | None = None) -> Self:
         """Return the timeline of the table's rows (of those in `only`); rows are in order of arrival."""
         codes = np.unique(entities, return_inverse=True)[1].astype(np.int64)
         times = seconds.astype(np.int64) - int(seconds.min())
-        rows = np.arange(len(times)) if only is None else np.flatnonzero(only)
-        order = rows[np.lexsort((rows, times[rows], codes[rows]))]
-        keys = codes[order] * _SPAN_SECONDS + times[order]
-        return cls(order, keys, codes, times, np.searchsorted(keys, codes * _SPAN_SECONDS, side="left"))
+        every = codes * _SPAN_SECONDS + times
+        order = np.argsort(every, kind="stable")
+        rows = order if only is None else order[only[order]]
+        keys = every[rows]
+        starts = np.searchsorted(keys, np.arange(int(codes.max()) + 1) * _SPAN_SECONDS, side="left")
+        return cls(rows, keys, codes, times, starts[codes], order)
 
     def known(self, delay_seconds: int) -> Ints:
         """Return for each row the end of what its entity had done at least `delay_seconds` before it."""
         asked = self.codes * _SPAN_SECONDS + self.seconds - delay_seconds
-        return np.maximum(np.searchsorted(self.keys, asked, side="right"), self.first)
+        ends = np.empty(len(asked), dtype=np.int64)
+        ends[self.order] = np.searchsorted(self.keys, asked[self.order], side="right")
+        return np.maximum(ends, self.first)
 
     def before(self) -> Ints:
         """Return for each row the end of what its entity did before it; of one second, rows before it count.

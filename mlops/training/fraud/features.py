@@ -49,10 +49,8 @@ class Payments:
     fraud: Bools
 
 
-def published(payments: Payments) -> dict[str, Floats]:
+def published(payments: Payments, customers: Timeline, terminals: Timeline) -> dict[str, Floats]:
     """Return the fifteen features of the Handbook's chapter 3, as it defines them."""
-    customers = Timeline.over(payments.customer, payments.seconds)
-    terminals = Timeline.over(payments.terminal, payments.seconds)
     columns = {
         "tx_amount": payments.amount_cents / 100,
         "tx_during_weekend": (payments.weekday >= _SATURDAY).astype(np.float64),
@@ -80,7 +78,6 @@ class Habit:
 
     usual_amount: Floats
     spread: Floats
-    history: Floats
     ratio: Floats
     unusual: Bools
     high: Bools
@@ -101,13 +98,12 @@ def _median_before(payments: Payments) -> Floats:
     return medians
 
 
-def habit(payments: Payments) -> Habit:
+def habit(payments: Payments, customers: Timeline) -> Habit:
     """Return each customer's habit. Amounts that stand out against the median do not shape what counts as usual."""
     median = _median_before(payments)
     with np.errstate(invalid="ignore"):
         outlying = payments.amount_cents > _UNUSUAL_RATIO * median
     ordinary = ~outlying
-    customers = Timeline.over(payments.customer, payments.seconds)
     start, end = customers.first, customers.before()
     count = customers.total(ordinary, start, end)
     kept = np.where(ordinary, payments.amount_cents, 0)
@@ -117,12 +113,11 @@ def habit(payments: Payments) -> Habit:
     with np.errstate(invalid="ignore"):
         spread = np.sqrt(np.maximum(square - mean**2, 0.0))
         times = payments.amount_cents / mean
-        return Habit(mean / 100, spread / 100, count, times, times > _UNUSUAL_RATIO, times > _HIGH_RATIO)
+        return Habit(mean / 100, spread / 100, times, times > _UNUSUAL_RATIO, times > _HIGH_RATIO)
 
 
-def customer_behaviour(payments: Payments, usual: Habit) -> dict[str, Floats]:
+def customer_behaviour(payments: Payments, customers: Timeline, usual: Habit) -> dict[str, Floats]:
     """Return how far the payment is from the customer's habit, and whether others lately were (no label needed)."""
-    customers = Timeline.over(payments.customer, payments.seconds)
     before = customers.before()
     with np.errstate(invalid="ignore", divide="ignore"):
         zscore = (payments.amount_cents / 100 - usual.usual_amount) / usual.spread
@@ -130,31 +125,14 @@ def customer_behaviour(payments: Payments, usual: Habit) -> dict[str, Floats]:
         "amount_to_usual": usual.ratio,
         "amount_zscore": np.where(np.isfinite(zscore), zscore, np.nan),
         "customer_usual_amount": usual.usual_amount,
-        "customer_history_count": usual.history,
-        "customer_days_since_unusual": customers.seconds_since(customers.last_position(usual.unusual, before)) / DAY,
-        "customer_hours_since_last": customers.seconds_since(
-            customers.last_position(np.ones(len(before), dtype=bool), before)
-        )
-        / 3600,
     }
-    for days in (1, 3, 7, 14):
+    for days in (3, 7, 14):
         start = customers.since(days * DAY)
         columns[f"customer_unusual_{days}d"] = customers.total(usual.unusual, start, before)
     fortnight = customers.since(14 * DAY)
     columns["customer_high_14d"] = customers.total(usual.high, fortnight, before)
     columns["customer_unusual_share_14d"] = ratio(
         columns["customer_unusual_14d"], np.maximum(before - fortnight, 0).astype(np.float64)
-    )
-    month = customers.since(44 * DAY)
-    columns["customer_unusual_15d_to_44d"] = (
-        customers.total(usual.unusual, month, before) - (columns["customer_unusual_14d"])
-    )
-    known = customers.known(LABEL_DELAY_DAYS * DAY)
-    columns["customer_known_frauds_30d"] = customers.total(
-        payments.fraud, customers.since((30 + LABEL_DELAY_DAYS) * DAY), known
-    )
-    columns["customer_known_unusual_frauds_30d"] = customers.total(
-        payments.fraud & usual.unusual, customers.since((30 + LABEL_DELAY_DAYS) * DAY), known
     )
     return columns
 
@@ -175,22 +153,22 @@ def terminal_state(payments: Payments, usual: Habit) -> dict[str, Floats]:
     columns = {
         "terminal_known_run": run,
         "terminal_run_age_days": terminals.seconds_since(run_start) / DAY,
-        "terminal_days_since_known_fraud": terminals.seconds_since(last_fraud) / DAY,
         "terminal_days_since_known_honest": terminals.seconds_since(last_honest) / DAY,
     }
-    for days in (7, 14, 28):
-        start = terminals.since((LABEL_DELAY_DAYS + days) * DAY)
-        frauds = terminals.total(payments.fraud, start, known)
-        columns[f"terminal_own_frauds_{days}d"] = frauds
-        columns[f"terminal_own_risk_{days}d"] = ratio(frauds, (known - start).astype(np.float64))
-    everything = Timeline.over(payments.terminal, payments.seconds)
-    before = everything.before()
-    columns["terminal_unusual_7d"] = everything.total(usual.unusual, everything.since(7 * DAY), before)
-    columns["terminal_nb_tx_7d"] = (before - everything.since(7 * DAY)).astype(np.float64)
+    month = terminals.since((LABEL_DELAY_DAYS + 28) * DAY)
+    columns["terminal_own_risk_28d"] = ratio(
+        terminals.total(payments.fraud, month, known), (known - month).astype(np.float64)
+    )
     return columns
 
 
 def features(payments: Payments) -> Mapping[str, Floats]:
     """Return every feature by name, a value a row, in the order the model takes them."""
-    usual = habit(payments)
-    return MappingProxyType(published(payments) | customer_behaviour(payments, usual) | terminal_state(payments, usual))
+    customers = Timeline.over(payments.customer, payments.seconds)
+    terminals = Timeline.over(payments.terminal, payments.seconds)
+    usual = habit(payments, customers)
+    return MappingProxyType(
+        published(payments, customers, terminals)
+        | customer_behaviour(payments, customers, usual)
+        | terminal_state(payments, usual)
+    )

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from mlops.training.provenance import code_version
 from mlops.training.recipe import Recipe, train
 
 TEST_START = date(2018, 8, 8)
-VALIDATION_STARTS = (date(2018, 7, 4), date(2018, 7, 11), date(2018, 7, 18), date(2018, 7, 25))
+VALIDATION_STARTS = tuple(date(2018, 6, 6) + timedelta(weeks=week) for week in range(8))
 BARS = protocol.Figures(0.69, 0.88, 0.30)
 PUBLISHED = (
     ("Handbook, XGBoost, one week of training", protocol.Figures(0.658, 0.867, 0.287)),
@@ -127,6 +127,28 @@ def report(outcome: Outcome, test_start: int, baseline: Outcome) -> Iterator[str
         yield f"{name:20} {interval.value:.4f}  (95 % of resampled cards: {interval.low:.4f} to {interval.high:.4f})"
     yield ""
     yield from calibration_lines(outcome)
+    yield ""
+    yield from decision_lines(outcome)
+
+
+def decision_lines(outcome: Outcome) -> Iterator[str]:
+    """Yield what the thresholds do to the test week, and what it costs."""
+    costs, thresholds = RECIPE.costs, outcome.model.thresholds
+    label, said = outcome.rows.label, outcome.probability
+    declined, reviewed = said >= thresholds["decline"], said >= thresholds["review"]
+    reviewed &= ~declined
+    for name, rows in (("declined", declined), ("reviewed", reviewed), ("let through", ~declined & ~reviewed)):
+        share = label[rows].mean() if rows.any() else 0.0
+        yield f"{name:12} {int(rows.sum()):7,} payments, {int(label[rows].sum()):4} of them frauds ({share:.1%})"
+    cost = (
+        costs.wrongly_declined * int((declined & ~label).sum())
+        + costs.review * int(reviewed.sum())
+        + costs.missed * int((label & ~declined & ~reviewed).sum())
+    )
+    yield (
+        f"review from {thresholds['review']:.3f}, decline from {thresholds['decline']:.3f}: costs {cost / 100:,.0f}; "
+        f"letting everything through {costs.missed * int(label.sum()) / 100:,.0f}"
+    )
 
 
 def calibration_lines(outcome: Outcome) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlops.training import calibration, evaluation
+from mlops.training import calibrate, calibration, evaluation
 from mlops.training.artifact import ArtifactError, ReasonText, TrainedModel
 from mlops.training.calibration import Method
 from mlops.training.recipe import Costs, Recipe, train
@@ -161,7 +161,7 @@ def test_calibration_finds_the_probability_behind_a_margin(method: Method) -> No
     random = np.random.default_rng(1)
     margin = random.normal(size=40_000) * 2
     truth = 1 / (1 + np.exp(-(0.7 * margin - 2)))
-    fitted = calibration.fit(method, margin, random.random(40_000) < truth)
+    fitted = calibrate.fit(method, margin, random.random(40_000) < truth)
     assert np.abs(fitted.probability(margin) - truth).mean() < 0.015
     ascending = fitted.probability(np.linspace(-9, 9, 500))
     assert (np.diff(ascending) >= 0).all()
@@ -172,10 +172,10 @@ def test_calibration_finds_the_probability_behind_a_margin(method: Method) -> No
 @pytest.mark.parametrize("method", ["platt", "beta"])
 def test_calibration_never_turns_the_ranking_over(method: Method) -> None:
     margin = np.linspace(-3, 3, 200)
-    fitted = calibration.fit(method, margin, margin < 0)  # a model that is wrong about everything
+    fitted = calibrate.fit(method, margin, margin < 0)  # a model that is wrong about everything
     assert (np.diff(fitted.probability(margin)) >= 0).all()
 
 
 def test_calibration_needs_both_labels() -> None:
     with pytest.raises(ValueError, match="both labels"):
-        calibration.fit("platt", np.zeros(3), np.zeros(3, dtype=bool))
+        calibrate.fit("platt", np.zeros(3), np.zeros(3, dtype=bool))
