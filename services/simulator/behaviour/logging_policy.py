@@ -96,7 +96,7 @@ class LoggingPolicy:
         allowed = [
             Bucket(bucket.name, max(bucket.least, least), min(bucket.most, most), bucket.weight)
             for bucket in self._buckets
-            if bucket.most >= least and bucket.least <= most
+            if bucket.least <= most and bucket.most >= least and least <= most
         ]
         stop = self._rates.stops_card_data if failure.advice == CONFIRM else self._rates.stops
         total = sum(bucket.weight for bucket in allowed)
