@@ -1,1 +1,1 @@
-"""Makes models from histories: evaluation, calibration, the artifact that serves, and one package per model."""
+"""Makes models from histories: evaluation, calibration, and one package per model."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlops.training.calibration import Calibration, Floats, Method, design, logistic
+from mlops.registry.calibration import Calibration, Floats, Method, design, logistic
 from mlops.training.dataset import Bools
 
 _NEWTON_STEPS = 100

@@ -8,10 +8,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from mlops.registry.artifact import ReasonText, TrainedModel
+from mlops.registry.calibration import Method
 from mlops.training import evaluation
-from mlops.training.artifact import ReasonText, TrainedModel
 from mlops.training.calibrate import fit
-from mlops.training.calibration import Method
 from mlops.training.dataset import Bools, Dataset, Ints
 
 _DAY = 86_400

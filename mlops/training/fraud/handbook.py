@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mlops.registry.artifact import TrainedModel
 from mlops.training import evaluation
-from mlops.training.artifact import TrainedModel
 from mlops.training.dataset import Dataset
 from mlops.training.fraud import features, protocol
 from mlops.training.fraud.payments import DATA, day_number, day_of, read

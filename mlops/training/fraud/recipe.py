@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from mlops.training.artifact import ReasonText
+from mlops.registry.artifact import ReasonText
 from mlops.training.fraud import features
 from mlops.training.recipe import Costs, Recipe
 

@@ -20,9 +20,9 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
     DECLINE_CLASS_UNSPECIFIED,
 )
 
+from mlops.features.currencies import ABOUT_USD_1000, HOME_COUNTRIES
 from services.inference.case import Case
 from services.inference.predictors.rules.card import expired
-from services.inference.predictors.rules.currencies import ABOUT_USD_1000, HOME_COUNTRIES
 from services.inference.predictors.rules.points import PointRule, PointTable
 from services.inference.predictors.rules.provenance import rules_provenance
 from services.inference.rules import HOUR_S

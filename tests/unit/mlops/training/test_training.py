@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlops.training import calibrate, calibration, evaluation
-from mlops.training.artifact import ArtifactError, ReasonText, TrainedModel
-from mlops.training.calibration import Method
+from mlops.registry import calibration
+from mlops.registry.artifact import ArtifactError, ReasonText, TrainedModel
+from mlops.registry.calibration import Method
+from mlops.training import calibrate, evaluation
 from mlops.training.recipe import Costs, Recipe, train
 from tests.unit.mlops.training.histories import table
 
@@ -116,7 +117,7 @@ def test_serving_needs_neither_pandas_nor_scikit_learn(model: TrainedModel, tmp_
         "import sys, numpy\n"
         "for name in ('pandas', 'sklearn', 'pyarrow', 'mlflow', 'feast'): sys.modules[name] = None\n"
         "from pathlib import Path\n"
-        "from mlops.training.artifact import TrainedModel\n"
+        "from mlops.registry.artifact import TrainedModel\n"
         "print(TrainedModel.load(Path(sys.argv[1])).predict(numpy.zeros((1, 2)))[0])"
     )
     ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)

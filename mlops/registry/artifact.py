@@ -1,4 +1,16 @@
-"""A trained model as a folder that serves: booster, calibration, thresholds, reasons; LightGBM and numpy are enough."""
+"""A trained model as a folder that serves; LightGBM and numpy are enough to load it and to answer.
+
+The folder holds
+- `booster.txt`: LightGBM's own text; its raw score is a margin in log-odds.
+- `features.json`: names of a row's values, in order: the catalog's (`mlops/features/catalog.py`) and those that a
+  payment shows by itself (`mlops/features/payment.py`). What is not known is NaN.
+- `calibration.json`: the map from margin to probability.
+- `thresholds.json`: calibrated probabilities from which a decision is the cheapest (fraud: `review`, `decline`).
+- `reasons.json`: by feature a stable code, and words with `{value}`.
+- `metadata.json`, written last: format, digests of the files above, recipe, data fingerprint, code version, figures.
+
+Other files may lie beside them (`MLmodel`, which tells MLflow the signature); nothing that serves reads those.
+"""
 
 import hashlib
 import json
@@ -12,7 +24,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from mlops.training.calibration import Calibration
+from mlops.registry.calibration import Calibration
 
 Floats = npt.NDArray[np.float64]
 

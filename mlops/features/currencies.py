@@ -1,10 +1,10 @@
-"""Rough amounts and home countries by currency, for rules that must call an amount high or a card foreign."""
+"""Rough amounts and home countries by currency: for whoever must call an amount high or a card foreign."""
 
 from collections.abc import Mapping
 from typing import Final
 
-# About USD 1,000 in the currency's minor unit (ISO 4217 exponent), to one or two digits: an order of magnitude for a
-# rule, not a rate. Of 2025; a currency without a row is not judged.
+# About USD 1,000 in the currency's minor unit (ISO 4217 exponent), to one or two digits: an order of magnitude, not
+# a rate. Of 2025; a currency without a row is not judged.
 ABOUT_USD_1000: Final[Mapping[str, int]] = {
     "AED": 370_000,
     "AUD": 150_000,
