@@ -4,8 +4,10 @@ import asyncio
 import gc
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from typing import Any
 
 import uvicorn
 
@@ -48,7 +50,8 @@ async def serve(
     """Serve until told to stop; then give every request in flight its true answer, and flush."""
     listener = _listen(settings.gateway_host, settings.gateway_port)
     clock = SystemClock()
-    inbox = KafkaInbox(lambda: _producer(settings, kafka), RegistrySchemaIds(registry), TOPICS, clock)
+    config = kafka.producer_config()
+    inbox = KafkaInbox(lambda: _producer(settings, config), RegistrySchemaIds(registry), TOPICS, clock)
     drift = DriftCount("stripe", settings.gateway_drift_series)
     endpoint = settings.stripe_endpoint()
     if endpoint is None:
@@ -106,9 +109,9 @@ def _uvicorn_config(app: object, settings: GatewaySettings, limits: ConnectionLi
     )
 
 
-def _producer(settings: GatewaySettings, kafka: KafkaSettings) -> AcknowledgedProducer:
+def _producer(settings: GatewaySettings, config: Mapping[str, Any]) -> AcknowledgedProducer:
     return AcknowledgedProducer(
-        kafka.client_config(),
+        config,
         delivery_timeout_ms=settings.gateway_delivery_timeout_ms,
         max_message_bytes=_MAX_MESSAGE_BYTES,
     )

@@ -18,7 +18,14 @@ class ProbeServer:
     """A small HTTP server on its own thread. Healthy while the process answers; ready when every check passes."""
 
     def __init__(self, host: str, port: int, ready: Check) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(ready))
+        """Take the port; SystemExit, which says what to do, where it is not to be had."""
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(ready))
+        except OSError as error:
+            raise SystemExit(
+                f"metrics and probes cannot be served on {host}:{port} ({error.strerror}); "
+                "free the port or set TIDEGATE_METRICS_PORT, or TIDEGATE_METRICS_HOST, to another"
+            ) from None
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="probes", daemon=True)
 

@@ -1,10 +1,18 @@
 """Settings that several services read from the environment, under the names of the stack file."""
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from confluent_kafka import KafkaException, Producer
+from pydantic import SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# What producers start from, unless the properties file says otherwise. A key's partition is the one that Kafka's own
+# clients, Kafka Streams and ksqlDB compute, so that topics can be joined with ours; librdkafka's default is another.
+PRODUCER_DEFAULTS: Final[Mapping[str, str]] = {"partitioner": "murmur2_random"}
 
 
 class TidegateSettings(BaseSettings):
@@ -34,16 +42,56 @@ class KafkaSettings(TidegateSettings):
     # File of librdkafka's own settings (key=value a line), for TLS, SASL and the like against one's own cluster.
     kafka_properties_file: Path | None = None
 
-    def client_config(self) -> dict[str, Any]:
-        """Configuration every librdkafka client starts from."""
-        return {**self._properties(), "bootstrap.servers": self.kafka_bootstrap_servers}
+    @field_validator("kafka_properties_file")
+    @classmethod
+    def _is_understood(cls, file: Path | None) -> Path | None:
+        """Find out here what librdkafka would refuse later, of each client anew."""
+        if file is not None and (fault := _refused(_properties(file))):
+            raise ValueError(
+                f"librdkafka does not take {file}: {fault}; its CONFIGURATION.md lists the names and values"
+            )
+        return file
 
-    def _properties(self) -> dict[str, str]:
-        if self.kafka_properties_file is None:
-            return {}
-        lines = (line.strip() for line in self.kafka_properties_file.read_text().splitlines())
-        pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-        return {key.strip(): value.strip() for key, _, value in pairs}
+    def client_config(self) -> dict[str, Any]:
+        """Configuration every librdkafka client starts from, without a producer's own: consumers would warn of it."""
+        return {name: value for name, value in self.producer_config().items() if name not in PRODUCER_DEFAULTS}
+
+    def producer_config(self) -> dict[str, Any]:
+        """Configuration every librdkafka producer starts from."""
+        file = self.kafka_properties_file
+        properties = {} if file is None else _properties(file)
+        return {**PRODUCER_DEFAULTS, **properties, "bootstrap.servers": self.kafka_bootstrap_servers}
+
+
+def _properties(file: Path) -> dict[str, str]:
+    """The key=value lines of a file; ValueError, which repeats no line, where it cannot be read so."""
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ValueError(f"{file} cannot be read ({reason}); name a file that this process may read") from None
+    properties = {}
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"line {number} of {file} is no key=value; correct it, or begin it with #")
+        properties[name.strip()] = value.strip()
+    return properties
+
+
+def _refused(properties: Mapping[str, str]) -> str | None:
+    """Why librdkafka refuses these properties, without their values. Without servers the client calls nobody."""
+    calling_nobody = {name: value for name, value in properties.items() if name != "bootstrap.servers"}
+    try:
+        Producer({**calling_nobody, "logger": logging.getLogger("librdkafka")})
+    except KafkaException as error:
+        told = str(error.args[0].str())
+        for value in filter(None, properties.values()):
+            told = told.replace(f'"{value}"', "its value")
+        return told
+    return None
 
 
 class RegistrySettings(TidegateSettings):
@@ -73,5 +121,11 @@ def read_settings(settings_type: type[S]) -> S:
     try:
         return settings_type()
     except ValidationError as error:
-        lines = [f"  TIDEGATE_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        raise SystemExit("settings are missing or wrong in the environment:\n" + "\n".join(lines)) from None
+        faults = [_told(details) for details in error.errors()]
+        listed = faults[0] if len(faults) == 1 else "".join(f"\n  {fault}" for fault in faults)
+        raise SystemExit(f"settings are missing or wrong in the environment: {listed}") from None
+
+
+def _told(details: ErrorDetails) -> str:
+    name = f"TIDEGATE_{'.'.join(map(str, details['loc'])).upper()}"
+    return f"{name}: {details['msg'].removeprefix('Value error, ')}"
