@@ -24,6 +24,8 @@ _tracer = tracer(__name__)
 # sends a webhook has a say in the trace's headers, and older messages on the topics may hold them at any length.
 _FOLLOWING_HEADERS = (RECEIPT_ID, EVENT_ID, "traceparent", "tracestate")
 _LONGEST_HEADER = 512
+# A key and the headers above come to less than 16 KiB, so that the size of most messages need not be worked out.
+_SURELY_FITTING_BYTES = LARGEST_MESSAGE_BYTES - 16_384
 
 
 class Result(NamedTuple):
@@ -94,7 +96,7 @@ class Pipeline:
         value = self._events.frame(outcome)  # normalize has checked it
         headers = {**_following(record.headers), EVENT_ID: outcome.event_id, RECEIPT_ID: outcome.receipt_id}
         outgoing = Outgoing(self._events.topic, outcome.merchant_id.encode(), value, headers)
-        if (size := _size(outgoing)) > LARGEST_MESSAGE_BYTES:
+        if len(value) > _SURELY_FITTING_BYTES and (size := _size(outgoing)) > LARGEST_MESSAGE_BYTES:
             return self._failed(record, self._normalizer.reject(webhook, too_large(size), position, now))
         is_unknown = outcome.decline_class == DECLINE_CLASS_UNKNOWN
         unknown_code = outcome.failure_code if is_unknown else None
