@@ -70,7 +70,7 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
         traced = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
         pipeline = Pipeline(topics, schema_ids(), normalizer, traced=traced)
         producer = TransactionalProducer(
-            config,
+            kafka.producer_config(),
             transactional_id=_transactional_id(topics, process),
             timeout_ms=settings.normalizer_transaction_timeout_ms,
             max_message_bytes=MAX_MESSAGE_BYTES,
