@@ -19,6 +19,8 @@ MetricName = Literal[
     "tidegate_consumer_lag",
     "tidegate_workflows_total",
     "tidegate_workflow_backlog",
+    "tidegate_workflow_losses_total",
+    "tidegate_workflow_turns_passed_total",
     "tidegate_step_duration_seconds",
     "tidegate_decisions_total",
     "tidegate_persist_batch_rows",
@@ -81,6 +83,14 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "counter", "Workflow starts asked for, by outcome: started, running, finished, failed.", ("workflow", "outcome")
     ),
     "tidegate_workflow_backlog": Metric("gauge", "Workflows started by this process and not finished."),
+    "tidegate_workflow_losses_total": Metric(
+        "counter",
+        "Workflows closed without completing, whose events are not decided: failed, canceled, terminated, timed_out.",
+        ("status",),
+    ),
+    "tidegate_workflow_turns_passed_total": Metric(
+        "counter", "Failures decided although the one before them on their card took too long to be."
+    ),
     "tidegate_step_duration_seconds": Metric("histogram", "Time of one workflow step.", ("step", "outcome")),
     "tidegate_decisions_total": Metric("counter", "Decisions stored, by action.", ("action", "degraded")),
     "tidegate_persist_batch_rows": Metric("histogram", "Events written in one transaction.", (), _ROWS),

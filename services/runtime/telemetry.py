@@ -54,6 +54,7 @@ EventName = Literal[
     # orchestrator
     "workflow.started",
     "workflow.failed",
+    "workflow.passed_over",
     "workflow.completed",
     "step.failed",
     "step.degraded",
