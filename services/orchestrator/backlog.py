@@ -3,10 +3,18 @@
 import asyncio
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from services.runtime.clock import Clock
-from services.runtime.metrics import gauge
+from services.runtime.metrics import counter, gauge
+from services.runtime.telemetry import logger
+
+log = logger(__name__)
+
+# A workflow ends within a second, or within half a minute where a neighbour is away for a moment.
+_TURN_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -22,11 +30,14 @@ class _Place:
 class Backlog:
     """Open workflows by id. Entering twice counts once.
 
-    Workflows with a lane in common take turns, in the order in which they enter.
+    Workflows with a lane in common take turns, in the order in which they enter. One that hangs holds the others up for
+    a bounded time.
     """
 
-    def __init__(self, limit: int, clock: Clock) -> None:
+    def __init__(self, limit: int, clock: Clock, *, turn_seconds: float = _TURN_SECONDS) -> None:
+        """A turn passes on after so many seconds, whatever becomes of whose it is."""
         self._limit = limit
+        self._turn_seconds = turn_seconds
         self._clock = clock
         self._entered: dict[str, _Place] = {}
         # By lane, who entered last.
@@ -54,10 +65,25 @@ class Backlog:
         return self._take_turn(workflow_id)
 
     async def wait_for_turn(self, workflow_id: str) -> None:
-        """Return once all that entered its lanes before it have left."""
+        """Return once all that entered its lanes before it have left, or have had their turn for too long."""
         while in_front := self._in_front(workflow_id):
-            await self._entered[in_front[0]].left.wait()
+            first = self._entered[in_front[0]]
+            with suppress(TimeoutError):
+                await asyncio.wait_for(first.left.wait(), self._turn_left(first))
+            if not first.left.is_set() and self._turn_left(first) <= 0:
+                self._pass_over(workflow_id, in_front[0])
         self._take_turn(workflow_id)
+
+    def _turn_left(self, place: _Place) -> float:
+        """Seconds until its turn passes on; all of it while it waits itself."""
+        taken = 0.0 if math.isinf(place.since) else self._clock.monotonic() - place.since
+        return max(0.0, self._turn_seconds - taken)
+
+    def _pass_over(self, workflow_id: str, hung: str) -> None:
+        place = self._entered[workflow_id]
+        place.before -= {hung}
+        counter("tidegate_workflow_turns_passed_total").inc()
+        log.warning("workflow.passed_over", workflow_id=hung, by=workflow_id, seconds=self._turn_seconds)
 
     def leave(self, workflow_id: str) -> None:
         """A workflow has ended, was found to have ended, or is not started after all."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from services.orchestrator.backlog import Backlog
 from services.orchestrator.handler import WorkflowStart, start_for_refused
+from services.orchestrator.losses import note_close
 from services.orchestrator.offsets import Offsets
 from services.orchestrator.planner import Planned, Planner
 from services.orchestrator.ports import (
@@ -96,16 +97,29 @@ class Bridge:
         """Let starts in flight end, and commit; what has not started by then is read again by another process."""
         if self._starting:
             await asyncio.wait(self._starting, timeout=timeout_seconds)
-        for task in list(self._starting):
+        late = list(self._starting)
+        for task in late:
             task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         await self._commit()
 
     async def sweep(self) -> None:
         """Find out which workflows have ended where nobody told us: in another process, or by hand."""
         for workflow_id in self._backlog.since(_STRAY_SECONDS):
             with suppress(TemporalUnavailableError):
-                if not await self._starter.is_running(workflow_id):
+                status = await self._starter.status(workflow_id)
+                if status != "running":
                     self._backlog.leave(workflow_id)
+                    note_close(workflow_id, status)
+
+    async def ask_temporal(self) -> None:
+        """Find out whether Temporal is there, also while nothing is started."""
+        try:
+            await self._starter.check()
+        except TemporalUnavailableError as error:
+            self._troubles.note("temporal front end", str(error))
+        else:
+            self._troubles.clear("temporal front end")
 
     async def _step(self) -> None:
         await self._make_room()

@@ -9,6 +9,8 @@ from services.runtime.consumer import Record
 
 # `running` and `finished`: the workflow had been started before.
 StartOutcome = Literal["started", "running", "finished"]
+# How the newest run of a workflow stands; `forgotten` where Temporal knows none.
+RunStatus = Literal["running", "completed", "failed", "canceled", "terminated", "timed_out", "forgotten"]
 Partition = tuple[str, int]
 
 
@@ -21,14 +23,21 @@ class StartRefusedError(Exception):
 
 
 class WorkflowStarter(Protocol):
-    """Starts workflows. A caller must not assume that a workflow was not started because `start` raised."""
+    """Starts workflows. A caller must not assume that a workflow was not started because `start` raised.
+
+    One that was closed without completing is started again: its event was not decided, or the primary key stops it.
+    """
 
     async def start(self, start: WorkflowStart) -> StartOutcome:
         """Return once Temporal has the workflow for good; TemporalUnavailableError, StartRefusedError."""
         ...
 
-    async def is_running(self, workflow_id: str) -> bool:
-        """Whether the newest run of a workflow is open; TemporalUnavailableError."""
+    async def status(self, workflow_id: str) -> RunStatus:
+        """How the newest run of a workflow stands; TemporalUnavailableError."""
+        ...
+
+    async def check(self) -> None:
+        """Raise TemporalUnavailableError when Temporal does not answer within seconds."""
         ...
 
 

@@ -226,10 +226,12 @@ class Orchestrator:
                 on_hold=self._is_on_hold,
             )
             sweeper = asyncio.create_task(_repeat(bridge.sweep, _SWEEP_SECONDS))
+            asker = asyncio.create_task(_repeat(bridge.ask_temporal, _WATCH_SECONDS))
             try:
                 await self._run_bridge(bridge, stopping)
             finally:
                 await _cancel(sweeper)
+                await _cancel(asker)
                 await bridge.finish(_STARTS_SECONDS)
                 await asyncio.to_thread(source.close)
 

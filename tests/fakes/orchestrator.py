@@ -8,6 +8,7 @@ from services.orchestrator.handler import WorkflowStart
 from services.orchestrator.ports import (
     Partition,
     QueuedDecision,
+    RunStatus,
     StartOutcome,
 )
 from services.runtime.consumer import Record
@@ -68,6 +69,9 @@ class FakeStarter:
     finished: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    # Closed without completing, and how.
+    lost: dict[str, RunStatus] = field(default_factory=dict)
+    away: Exception | None = None
 
     async def start(self, start: WorkflowStart) -> StartOutcome:
         """Start it once."""
@@ -79,14 +83,24 @@ class FakeStarter:
             raise self.failures[workflow_id].pop(0)
         if workflow_id in self.finished:
             return "finished"
-        if workflow_id in self.started:
+        if workflow_id in self.started and workflow_id not in self.lost:
             return "running"
+        self.lost.pop(workflow_id, None)
         self.started[workflow_id] = start
         return "started"
 
-    async def is_running(self, workflow_id: str) -> bool:
-        """Started and not finished."""
-        return workflow_id in self.started and workflow_id not in self.finished
+    async def status(self, workflow_id: str) -> RunStatus:
+        """Forgotten, running, or how it was closed."""
+        if workflow_id in self.lost:
+            return self.lost[workflow_id]
+        if workflow_id in self.finished:
+            return "completed"
+        return "running" if workflow_id in self.started else "forgotten"
+
+    async def check(self) -> None:
+        """Raise what it was told to."""
+        if self.away is not None:
+            raise self.away
 
 
 @dataclass

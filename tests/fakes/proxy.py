@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can be cut: a neighbour that is away, while the real one goes on for everybody else."""
+"""A TCP proxy on loopback, to cut or to silence: a neighbour that is away, while it goes on for everybody else."""
 
 import asyncio
 from contextlib import suppress
@@ -13,6 +13,7 @@ class Proxy:
         self._host, self._to_port = host, port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._silences: set[asyncio.Event] = set()
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -36,6 +37,13 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
+    def silence(self) -> None:
+        """Pass nothing more on the connections there are, and close none: a neighbour's machine that is gone, without a
+        word, while another takes its place for new ones.
+        """
+        for silent in self._silences:
+            silent.set()
+
     def instead_of(self, url: str) -> str:
         """The URL with the proxy in the neighbour's place."""
         return url.replace(f":{urlsplit(url).port}", f":{self.port}")
@@ -44,23 +52,28 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        silent = asyncio.Event()
+        self._silences.add(silent)
         try:
             far_reader, far_writer = await asyncio.open_connection(self._host, self._to_port)
             try:
-                await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+                await asyncio.gather(_pass(reader, far_writer, silent), _pass(far_reader, writer, silent))
             finally:
                 far_writer.close()
         except (OSError, asyncio.CancelledError):
             pass  # cut
         finally:
             self._connections.discard(task)
+            self._silences.discard(silent)
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
 
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event) -> None:
     while data := await reader.read(65536):
+        if silent.is_set():
+            await asyncio.Event().wait()  # until cut
         writer.write(data)
         await writer.drain()
     with suppress(OSError, RuntimeError):

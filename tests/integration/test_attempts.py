@@ -181,7 +181,7 @@ async def test_many_workflows_ask_in_few_queries(database: Database) -> None:
             queries += 1
             return ask()
 
-        history._database.connection = counting  # type: ignore[method-assign]
+        history._database.connection = counting  # type: ignore[method-assign,assignment]
         answers = await asyncio.gather(
             *(history.before([tried(f"x{number}", card_fingerprint=f"fp_{number}")]) for number in range(60))
         )

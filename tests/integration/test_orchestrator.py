@@ -246,6 +246,8 @@ async def test_temporal_killed_and_started_again_under_load_loses_no_workflow(st
         await temporal.start()
         await stage.assert_each_once(80)
         await process.ready()
+        temporal.kill()  # with nothing to start
+        await until(process.readiness, "temporal front end: Temporal does not answer")
     finally:
         temporal.kill()
 

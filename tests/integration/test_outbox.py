@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -30,6 +31,7 @@ from services.runtime.serde import TopicSerde
 from stack.home import REPOSITORY_ROOT
 from tests.engines import Engines
 from tests.fakes.payments import RECEIPT, recorded, succeeded
+from tests.fakes.proxy import Proxy
 from tests.fakes.schema_ids import FixedSchemaIds
 from tests.integration.conftest import Database, MakeTopic
 
@@ -58,8 +60,8 @@ class Setup:
     def log(self) -> KafkaDecisionLog:
         return KafkaDecisionLog({"bootstrap.servers": self.bootstrap}, self.serde, transactional_id=self.name)
 
-    def outbox(self) -> PostgresOutbox:
-        return PostgresOutbox(self.database.url("writer"), topic=self.topic, application="test")
+    def outbox(self, url: str | None = None) -> PostgresOutbox:
+        return PostgresOutbox(url or self.database.url("writer"), topic=self.topic, application="test")
 
     def relay(self, log: Callable[[], Any] | None = None, outbox: Any = None) -> Relay:
         return Relay(
@@ -279,3 +281,23 @@ def _relay_process(setup: Setup) -> "subprocess.Popen[bytes]":
     assert process.stdout is not None
     process.stdout.readline()
     return process
+
+
+async def test_a_relay_whose_server_falls_silent_goes_on_with_the_one_in_its_place(setup: Setup) -> None:
+    url = setup.database.url("writer")
+    async with Proxy("127.0.0.1", urlsplit(url).port or 0) as proxy:
+        relaying = asyncio.create_task(setup.relay(outbox=setup.outbox(proxy.instead_of(url))).run())
+        try:
+            await setup.store(["before"])
+            await setup.until_empty()
+            proxy.silence()
+            # The machine that is gone holds no lock in its successor.
+            setup.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+                " WHERE locktype = 'advisory' AND datname = current_database()",
+                "superuser",
+            )
+            await setup.store(["after"])
+            await setup.until_empty(25)
+        finally:
+            relaying.cancel()

@@ -1,9 +1,12 @@
 """The schema holds all of the contract and grants no more than needed; the adapters behave as their fakes do."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -19,12 +22,14 @@ from tidegate.decisions.v1.payment_decision_pb2 import (
 )
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
+from services.orchestrator.adapters.attempts import PostgresAttempts
 from services.orchestrator.adapters.business_rules import PostgresBusinessRules
 from services.orchestrator.adapters.database import Database as Pool
 from services.orchestrator.adapters.decision_store import PostgresDecisionStore
 from services.orchestrator.adapters.quarantine import PostgresQuarantine
 from services.orchestrator.migrations.runner import upgrade
 from tests.fakes.payments import failed, failure, recorded, refunded, succeeded
+from tests.fakes.proxy import Proxy
 from tests.fakes.storage import FakeDecisionStore, FakeQuarantine
 from tests.integration.conftest import Database
 from workflows.dlq_review.ports import Quarantine
@@ -335,6 +340,63 @@ async def test_a_database_that_is_away_is_told_apart_from_a_refusal_and_its_pass
         assert "hunter2" not in str(raised.value)
         assert raised.value.__cause__ is None
     assert opened.trouble is not None
+
+
+async def test_a_server_that_falls_silent_is_left_for_the_one_in_its_place(database: Database) -> None:
+    async with Proxy("127.0.0.1", urlsplit(database.url()).port or 0) as proxy:
+        opened = Pool(proxy.instead_of(database.url("writer")), application="test")
+        await opened.open()
+        watching = asyncio.create_task(opened.watch(0.2))
+        rules, store = PostgresBusinessRules(opened, batch_rows=10), PostgresDecisionStore(opened, batch_rows=10)
+        attempts = PostgresAttempts(opened)
+        try:
+            await asyncio.gather(rules.check([succeeded()]), attempts.before([failed()]), opened_twice(opened))
+            proxy.silence()
+            calls = [rules.check([succeeded()]), attempts.before([failed()]), store.persist([recorded()])]
+            async with asyncio.timeout(12):
+                lost = await asyncio.gather(*calls, return_exceptions=True)
+            async with asyncio.timeout(3):
+                await rules.check([succeeded()])
+                await attempts.before([failed()])
+                await store.persist([recorded(succeeded("after"))])
+        finally:
+            watching.cancel()
+            await opened.close()
+    assert any("PostgreSQL is silent" in str(error) for error in lost)
+    assert opened.trouble is None
+
+
+async def opened_twice(pool: Pool) -> None:
+    """So that more than one connection leads to the server."""
+    async with pool.connection(), pool.connection():
+        pass
+
+
+async def until_told(pool: Pool, trouble: str) -> None:
+    while trouble not in str(pool.trouble):  # noqa: ASYNC110 - the watch has no event
+        await asyncio.sleep(0.05)
+
+
+async def test_a_silent_server_is_told_within_seconds(database: Database) -> None:
+    async with Proxy("127.0.0.1", urlsplit(database.url()).port or 0) as proxy:
+        opened = Pool(proxy.instead_of(database.url("writer")), application="test")
+        await opened.open()
+        watching = asyncio.create_task(opened.watch(0.2))
+        try:
+            async with asyncio.timeout(10):
+                await until_told(opened, "None")
+                proxy.silence()
+                await until_told(opened, "PostgreSQL is silent")
+                await until_told(opened, "None")
+        finally:
+            watching.cancel()
+            await opened.close()
+
+
+async def test_what_a_machine_that_is_gone_never_acknowledges_ends_the_connection(database: Database) -> None:
+    async with pool(database) as opened, opened.connection() as connection:
+        with socket.socket(fileno=os.dup(connection.fileno())) as wire:
+            assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
 
 
 async def test_a_database_without_tables_says_what_to_run(database: Database) -> None:

@@ -246,12 +246,31 @@ async def test_a_start_says_whether_the_workflow_runs_or_has_finished(temporal: 
         starter = TemporalStarter(temporal.client, "twice")
         assert await starter.start(start) == "started"
         assert await starter.start(start) == "running"
-        assert await starter.is_running(start.workflow_id)
+        assert await starter.status(start.workflow_id) == "running"
         await asyncio.wait_for(temporal.client.get_workflow_handle(start.workflow_id).result(), 30)
         assert await starter.start(start) == "finished"
-        assert not await starter.is_running(start.workflow_id)
-    assert not await starter.is_running("never started")
+        assert await starter.status(start.workflow_id) == "completed"
+        await starter.check()
+    assert await starter.status("never started") == "forgotten"
     assert scenario.store.calls == 2
+
+
+async def test_an_event_whose_workflow_was_terminated_is_decided_when_it_is_delivered_again(
+    temporal: WorkflowEnvironment,
+) -> None:
+    scenario = SCENARIOS["approved"]()
+    start = start_for_event(succeeded("ended"), Position("t", 0, 1), {})
+    stuck = TemporalStarter(temporal.client, "nobody-listens")
+    assert await stuck.start(start) == "started"
+    await temporal.client.get_workflow_handle(start.workflow_id).terminate("as an operator does")
+    assert await stuck.status(start.workflow_id) == "terminated"
+    interceptor = StepInterceptor(SystemClock(), ended=lambda _: None)
+    async with worker(temporal.client, scenario.activities, interceptor, in_flight=10, task_queue="ended"):
+        starter = TemporalStarter(temporal.client, "ended")
+        assert await starter.start(start) == "started"
+        await asyncio.wait_for(temporal.client.get_workflow_handle(start.workflow_id).result(), 30)
+        assert await starter.start(start) == "finished"
+    assert list(scenario.store.records) == ["stripe:evt_ended"]
 
 
 async def _until_polling(client: Client, task_queue: str) -> None:

@@ -1,8 +1,10 @@
 """Connections to PostgreSQL, and what its errors mean."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import psycopg
 from psycopg import AsyncConnection
@@ -16,12 +18,21 @@ _WAIT_SECONDS = 2.0
 _RECONNECT_SECONDS = 1.0
 # A statement here takes milliseconds; one that takes this long waits for a lock or a dead disk.
 _STATEMENT_MS = 8_000
+# Nothing at all has come by then: the server would have ended the statement, so it is gone, or the way to it.
+_SILENCE_SECONDS = _STATEMENT_MS / 1000 + 2
+_PING_SECONDS = 3.0
+# How long sent bytes may go without an acknowledgement; Linux's own bound is a quarter of an hour.
+_UNACKNOWLEDGED_MS = 10_000
 
 Connection = AsyncConnection[TupleRow]
 
 
 class DatabaseUnavailableError(Exception):
     """PostgreSQL does not answer, or not as deployment should have made it answer. Its text holds no value."""
+
+
+class _SilentError(psycopg.OperationalError):
+    """A connection on which no answer came."""
 
 
 # What PostgreSQL says about the values it was given: the same values get the same answer.
@@ -53,11 +64,19 @@ class Database:
         await self._pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection; what goes wrong on it is raised as DatabaseUnavailableError, but for REFUSALS."""
+    async def connection(self, silence_seconds: float = _SILENCE_SECONDS) -> AsyncIterator[Connection]:
+        """A connection, for no longer than that; what goes wrong on it is raised as DatabaseUnavailableError, but for
+        REFUSALS.
+        """
         try:
             async with self._pool.connection() as connection:
-                yield connection
+                try:
+                    with bounded(connection, silence_seconds):
+                        yield connection
+                finally:
+                    if connection.broken:
+                        # Its neighbours lead to the same server.
+                        await self._pool.drain()
         except REFUSALS:
             self.trouble = None
             raise
@@ -75,9 +94,35 @@ class Database:
             await asyncio.sleep(interval_seconds)
 
     async def _ping(self) -> None:
-        async with self.connection() as connection:
+        async with self.connection(_PING_SECONDS) as connection:
             # A table of ours: a database without the migrations is as good as none.
             await connection.execute("SELECT FROM tidegate.payment_events LIMIT 0")
+
+
+@contextmanager
+def bounded(connection: Connection, silence_seconds: float = _SILENCE_SECONDS) -> Iterator[None]:
+    """Break the connection off when its use takes too long, as after a failover that closed nothing.
+
+    By its socket: whoever waits on it then reads its end at once. A task that is cancelled would first ask the server
+    to cancel, and wait for the answer.
+    """
+    is_late = False
+
+    def break_off() -> None:
+        nonlocal is_late
+        is_late = True
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(silence_seconds, break_off)
+    try:
+        yield
+    except psycopg.OperationalError:
+        if is_late:
+            raise _SilentError(f"no answer within {silence_seconds:g} s") from None
+        raise
+    finally:
+        timer.cancel()
 
 
 def connection_options(application: str) -> dict[str, object]:
@@ -90,6 +135,7 @@ def connection_options(application: str) -> dict[str, object]:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
+        "tcp_user_timeout": _UNACKNOWLEDGED_MS,
     }
 
 
@@ -100,6 +146,8 @@ def describe(error: psycopg.Error | PoolTimeout) -> str:
             return "PostgreSQL lacks a table or column; run `python -m services.orchestrator.migrations` as the owner"
         case psycopg.errors.InsufficientPrivilege():
             return "PostgreSQL denies access; TIDEGATE_DATABASE_URL must name the role tidegate_writer"
+        case _SilentError():
+            return f"PostgreSQL is silent: {error}; the connection was broken off"
         case PoolTimeout():
             return f"PostgreSQL gave no connection within {_WAIT_SECONDS:g} s"
         case _:

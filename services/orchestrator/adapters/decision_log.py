@@ -13,6 +13,7 @@ from services.orchestrator.ports import QueuedDecision
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.headers import EVENT_ID
 from services.runtime.serde import TopicSerde
+from services.runtime.settings import PRODUCER_DEFAULTS
 
 _TRANSACTION_TIMEOUT_MS: Final = 30_000
 _CALL_SECONDS: Final = 30.0
@@ -28,10 +29,14 @@ class KafkaDecisionLog:
     def __init__(self, config: Mapping[str, Any], serde: TopicSerde[PaymentDecision], *, transactional_id: str) -> None:
         self._serde = serde
         self._topic = serde.topic
-        self._config = {**config, "logger": _librdkafka}
+        # Readers would warn of a producer's properties.
+        shared = {name: value for name, value in config.items() if name not in PRODUCER_DEFAULTS}
+        self._config = {**shared, "logger": _librdkafka}
         self._producer = Producer(
             {
-                **self._config,
+                **PRODUCER_DEFAULTS,
+                **config,
+                "logger": _librdkafka,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
                 "enable.idempotence": True,

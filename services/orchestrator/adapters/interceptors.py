@@ -8,6 +8,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from services.orchestrator.adapters.correlation import outgoing_headers, working_for
+from services.orchestrator.losses import note_close
 from services.runtime.clock import Clock
 from services.runtime.grpc_server import error_frames
 from services.runtime.metrics import histogram
@@ -83,8 +84,9 @@ class _Workflow(worker.WorkflowInboundInterceptor):
         self._outbound.headers = input.headers
         try:
             result = await super().execute_workflow(input)
-        except FailureError:
+        except FailureError as error:
             self.tell_ended(workflow.info().workflow_id)
+            note_close(workflow.info().workflow_id, "canceled" if is_cancelled_exception(error) else "failed")
             raise
         # Not in a finally: a workflow that is put out of the cache leaves here as well, and has not ended.
         self.tell_ended(workflow.info().workflow_id)

@@ -1,12 +1,12 @@
 """The outbox in PostgreSQL, for whoever holds an advisory lock: the lead lives and dies with its connection."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
 
-from services.orchestrator.adapters.database import Connection, connection_options, describe
+from services.orchestrator.adapters.database import Connection, bounded, connection_options, describe
 from services.orchestrator.ports import QueuedDecision
 from services.runtime.errors import NeighbourUnavailableError
 
@@ -30,10 +30,11 @@ class PostgresOutbox:
 
     async def lead(self) -> bool:
         """Try to take the lock."""
-        async with self._translated():
-            if self._connection is None:
+        if self._connection is None:
+            with _translated():
                 self._connection = await psycopg.AsyncConnection.connect(self._url, **self._options)  # type: ignore[arg-type]
-            cursor = await self._connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        with self._lead() as connection:
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
             (taken,) = await cursor.fetchone() or (False,)
             return bool(taken)
 
@@ -45,16 +46,16 @@ class PostgresOutbox:
 
     async def progress(self) -> Mapping[int, int]:
         """What relay_progress says of the topic."""
-        async with self._translated():
-            cursor = await self._lead().execute(
+        with self._lead() as connection:
+            cursor = await connection.execute(
                 "SELECT partition, next_offset FROM tidegate.relay_progress WHERE topic = %s", [self._topic]
             )
             return dict(await cursor.fetchall())
 
     async def next(self, most: int) -> Sequence[QueuedDecision]:
         """The lowest sequences that are visible now."""
-        async with self._translated():
-            cursor = await self._lead().execute(
+        with self._lead() as connection:
+            cursor = await connection.execute(
                 "SELECT sequence, event_id, payment_id, decision, headers FROM tidegate.decision_outbox"
                 " ORDER BY sequence LIMIT %s",
                 [most],
@@ -64,8 +65,7 @@ class PostgresOutbox:
 
     async def settle(self, event_ids: Iterable[str], progress: Mapping[int, int]) -> None:
         """Delete rows and store progress; it goes back only where the topic was made anew."""
-        async with self._translated():
-            connection = self._lead()
+        with self._lead() as connection:
             async with connection.transaction():
                 await connection.execute(
                     "DELETE FROM tidegate.decision_outbox WHERE event_id = ANY (%s)", [list(event_ids)]
@@ -79,21 +79,25 @@ class PostgresOutbox:
 
     async def backlog(self) -> int:
         """Rows that wait, counted up to a bound."""
-        async with self._translated():
-            cursor = await self._lead().execute(
+        with self._lead() as connection:
+            cursor = await connection.execute(
                 "SELECT count(*) FROM (SELECT FROM tidegate.decision_outbox LIMIT %s) AS waiting", [_MOST_COUNTED]
             )
             (count,) = await cursor.fetchone() or (0,)
             return int(count)
 
-    def _lead(self) -> Connection:
+    @contextmanager
+    def _lead(self) -> Iterator[Connection]:
+        """The connection that holds the lock."""
         if self._connection is None:
             raise NeighbourUnavailableError("PostgreSQL", "the relay does not hold the lead")
-        return self._connection
+        with _translated(), bounded(self._connection):
+            yield self._connection
 
-    @asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            raise NeighbourUnavailableError("PostgreSQL", describe(error)) from None
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise NeighbourUnavailableError("PostgreSQL", describe(error)) from None

@@ -1,7 +1,7 @@
 """Temporal: the client, the worker in the same process, and starts that this worker gets without asking the server."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRu
 from services.orchestrator.adapters.correlation import working_for
 from services.orchestrator.adapters.interceptors import StartInterceptor, StepInterceptor
 from services.orchestrator.handler import WorkflowStart
-from services.orchestrator.ports import StartOutcome, StartRefusedError, TemporalUnavailableError
+from services.orchestrator.ports import RunStatus, StartOutcome, StartRefusedError, TemporalUnavailableError
 from services.orchestrator.settings import TemporalSettings
 from services.runtime.telemetry import tracer
 from workflows.dlq_review.workflow import DlqReviewWorkflow
@@ -34,6 +34,17 @@ from workflows.payment_event.workflow import PaymentEventWorkflow
 WORKFLOWS: Sequence[type] = (PaymentEventWorkflow, DlqReviewWorkflow)
 
 _RPC_TIMEOUT = timedelta(seconds=10)
+_HEALTH_TIMEOUT = timedelta(seconds=2)
+_STATUSES: Mapping[WorkflowExecutionStatus, RunStatus] = {
+    WorkflowExecutionStatus.RUNNING: "running",
+    # Goes on as another run under the same id.
+    WorkflowExecutionStatus.CONTINUED_AS_NEW: "running",
+    WorkflowExecutionStatus.COMPLETED: "completed",
+    WorkflowExecutionStatus.FAILED: "failed",
+    WorkflowExecutionStatus.CANCELED: "canceled",
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.TIMED_OUT: "timed_out",
+}
 _REFUSALS = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.OUT_OF_RANGE}
 
 
@@ -122,7 +133,7 @@ class TemporalStarter:
         self._tracer = tracer(__name__)
 
     async def start(self, start: WorkflowStart) -> StartOutcome:
-        """Start it, or find it running or finished under its id."""
+        """Start it, or find it running or completed under its id."""
         with working_for(start.headers), self._tracer.start_as_current_span(f"start {start.workflow}"):
             try:
                 handle = await self._client.start_workflow(
@@ -130,7 +141,7 @@ class TemporalStarter:
                     start.order,
                     id=start.workflow_id,
                     task_queue=self._task_queue,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     request_eager_start=True,
                     rpc_timeout=_RPC_TIMEOUT,
@@ -144,12 +155,19 @@ class TemporalStarter:
         response = handle._start_workflow_response  # noqa: SLF001 - nowhere else does the SDK tell
         return "started" if response is None or response.started else "running"
 
-    async def is_running(self, workflow_id: str) -> bool:
-        """Whether the newest run of a workflow is open."""
+    async def status(self, workflow_id: str) -> RunStatus:
+        """How the newest run of a workflow stands."""
         try:
             description = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
-                return False
+                return "forgotten"
             raise TemporalUnavailableError(f"Temporal answers {error.status.name}") from error
-        return description.status == WorkflowExecutionStatus.RUNNING
+        return _STATUSES[description.status] if description.status is not None else "running"
+
+    async def check(self) -> None:
+        """Ask the front end for a sign of life."""
+        try:
+            await self._client.service_client.check_health(timeout=_HEALTH_TIMEOUT)
+        except RPCError as error:
+            raise TemporalUnavailableError(f"Temporal does not answer: {error.status.name}") from error

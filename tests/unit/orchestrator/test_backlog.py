@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from services.orchestrator.backlog import Backlog
 from services.runtime.clock import FrozenClock
-from services.runtime.metrics import gauge
+from services.runtime.metrics import counter, gauge
 
 CLOCK = FrozenClock(datetime(2026, 11, 23, tzinfo=UTC))
 
@@ -88,6 +88,32 @@ async def test_a_workflow_that_enters_again_keeps_its_place_and_does_not_wait_fo
     assert not backlog.enter("b", ["card"])
     backlog.leave("a")
     assert backlog.enter("b", ["card"])
+
+
+async def test_a_turn_that_takes_too_long_passes_on_and_is_counted() -> None:
+    clock = FrozenClock(datetime(2026, 11, 23, tzinfo=UTC))
+    backlog = Backlog(9, clock, turn_seconds=0.02)
+    passed = counter("tidegate_workflow_turns_passed_total")._value
+    before = passed.get()
+    backlog.enter("hung", ["card"])
+    backlog.enter("b", ["card"])
+    backlog.enter("c", ["card"])
+    order: list[str] = []
+
+    async def take(workflow_id: str) -> None:
+        await backlog.wait_for_turn(workflow_id)
+        order.append(workflow_id)
+
+    tasks = [asyncio.create_task(take(workflow_id)) for workflow_id in "bc"]
+    await asyncio.sleep(0.05)
+    assert order == []
+    clock.advance(timedelta(seconds=1))
+    await asyncio.sleep(0.05)
+    assert (order, passed.get() - before) == (["b"], 1)
+    backlog.leave("b")
+    await asyncio.gather(*tasks)
+    assert (order, passed.get() - before) == (["b", "c"], 1)
+    assert backlog.since(0) == ["hung", "c"]
 
 
 async def test_one_that_waits_for_its_turn_is_not_taken_for_one_that_runs_long() -> None:

@@ -21,6 +21,7 @@ from services.runtime.consumer import Record
 from services.runtime.errors import BrokenRule, InvalidMessageError, NeighbourUnavailableError, Position
 from services.runtime.flood import FloodLimit
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
+from services.runtime.metrics import counter
 from tests.fakes.orchestrator import FakeSource, FakeStarter, record
 from tests.fakes.payments import RECEIPT, failed, failure, succeeded
 from workflows.dlq_review.contract import DlqReviewInput
@@ -308,6 +309,37 @@ async def test_workflows_that_ended_elsewhere_are_swept_out_of_the_backlog() -> 
     setup.clock.advance(timedelta(seconds=60))
     await setup.bridge.sweep()
     assert setup.backlog.since(0) == ["stripe:evt_1"]
+
+
+def losses(status: str) -> float:
+    return float(counter("tidegate_workflow_losses_total").labels(status)._value.get())
+
+
+async def test_a_workflow_that_was_terminated_is_counted_once_and_its_event_starts_anew_when_delivered_again() -> None:
+    setup = Setup([event_record(0), event_record(1)])
+    before = losses("terminated")
+    async with setup.running():
+        await setup.settle()
+        setup.starter.lost["stripe:evt_0"] = "terminated"
+        setup.starter.finished.add("stripe:evt_1")
+        setup.clock.advance(timedelta(seconds=60))
+        await setup.bridge.sweep()
+        await setup.bridge.sweep()
+        assert losses("terminated") == before + 1
+        setup.source.records.append(event_record(0, offset=2))
+        await setup.settle()
+    assert setup.backlog.since(0) == ["stripe:evt_0"]
+    assert setup.source.committed == {(EVENTS, 0): 3}
+
+
+async def test_temporal_that_is_away_is_told_while_nothing_is_started() -> None:
+    setup = Setup([])
+    setup.starter.away = TemporalUnavailableError("Temporal does not answer: UNAVAILABLE")
+    await setup.bridge.ask_temporal()
+    assert setup.troubles.told() == "temporal front end: Temporal does not answer: UNAVAILABLE"
+    setup.starter.away = None
+    await setup.bridge.ask_temporal()
+    assert setup.troubles.told() is None
 
 
 def failed_record(number: int, card: str = "fp_ada") -> Record:
