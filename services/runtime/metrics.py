@@ -29,6 +29,13 @@ MetricName = Literal[
     "tidegate_rpc_duration_seconds",
     "tidegate_predictions_total",
     "tidegate_feature_freshness_seconds",
+    "tidegate_feature_reads_total",
+    "tidegate_feature_read_seconds",
+    "tidegate_feature_store_open",
+    "tidegate_model_since_seconds",
+    "tidegate_model_refused",
+    "tidegate_models_checked_seconds",
+    "tidegate_prediction_log_total",
 ]
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -107,6 +114,34 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "Age of an event, since it was normalised or decided, when its features can be read.",
         ("topic",),
         _FRESHNESS,
+    ),
+    "tidegate_feature_reads_total": Metric(
+        "counter",
+        "Reads of the online store, one for each call that needs it: read, late, failed, rebuilding (entities lack a "
+        "part of their past), kept_away (not asked, since it did not answer before).",
+        ("outcome",),
+    ),
+    "tidegate_feature_read_seconds": Metric("histogram", "Time of a read of the online store that was answered."),
+    "tidegate_feature_store_open": Metric(
+        "gauge", "1 while the online store is not asked, since it did not answer; else 0."
+    ),
+    "tidegate_model_since_seconds": Metric(
+        "gauge",
+        "Since when each version has served in this process, seconds since 1970.",
+        ("model", "alias", "version"),
+    ),
+    "tidegate_model_refused": Metric(
+        "gauge",
+        "1 while the version under an alias cannot be served and the one before it goes on; else 0.",
+        ("model", "alias"),
+    ),
+    "tidegate_models_checked_seconds": Metric(
+        "gauge", "When the registry last said which versions are to serve, seconds since 1970; 0 where it never did."
+    ),
+    "tidegate_prediction_log_total": Metric(
+        "counter",
+        "Predictions for the log: published, failed (the broker did not take it), dropped (too many waited).",
+        ("outcome",),
     ),
 }
 

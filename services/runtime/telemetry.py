@@ -68,6 +68,14 @@ EventName = Literal[
     "rpc.invalid",
     "rpc.failed",
     "model.fallback",
+    "model.serving",
+    "model.withdrawn",
+    "model.refused",
+    "model.failed",
+    "models.unavailable",
+    "models.recovered",
+    "predictions.dropped",
+    "predictions.logged_again",
 ]
 
 
