@@ -23,8 +23,14 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     },
     401: {"description": "The signature does not verify, or its time is more than 300 s off. Nothing was stored."},
     404: {"description": "The endpoint is off: no signing secret is configured."},
+    405: {"description": "Webhooks are posted. Said of any other method."},
+    408: {"description": "The request did not come in whole in time: 10 s for its head, then 15 s for its body."},
     413: {"description": "The body is longer than 1 MiB."},
-    503: {"description": "The broker did not acknowledge. Send it again after Retry-After seconds."},
+    431: {"description": "The head is longer than 64 KiB or has more than 256 headers."},
+    503: {
+        "description": "The broker did not acknowledge, or more connections, bodies or webhooks are open than there is "
+        "room for. Send it again after Retry-After seconds."
+    },
 }
 
 _REQUEST: Final[dict[str, Any]] = {

@@ -46,7 +46,7 @@ class ConnectionLimits:
     retry_after_seconds: int
 
 
-_ANSWERS: Final[dict[Refusal, tuple[int, bytes]]] = {
+ANSWERS: Final[dict[Refusal, tuple[int, bytes]]] = {
     "too_many_connections": (503, b"too many connections are open; send it again"),
     "head_too_large": (431, b"the request's head is too large"),
     "head_too_late": (408, b"the request's head did not come in time"),
@@ -119,7 +119,7 @@ class Connection(HttpToolsProtocol):
             return
         counter("tidegate_connections_refused_total").labels(why).inc()
         if self._is_answerable():
-            self.transport.write(_refusal(*_ANSWERS[why], self.limits.retry_after_seconds))
+            self.transport.write(_refusal(*ANSWERS[why], self.limits.retry_after_seconds))
         cycle = self._latest
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True

@@ -1,5 +1,6 @@
 """Counts how bodies drift from their contracts, in a bounded number of series."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,6 +8,7 @@ from services.gateway.decoder import MOST_TOLD, Drift
 from services.runtime.metrics import counter
 
 OTHER: Final = "(other)"
+_PLAIN_VERSION: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Drift held before it is written to the metric, at 8 us each.
 _MOST_PENDING: Final = 5_000
 
@@ -39,7 +41,7 @@ class DriftCount:
         """Write what was counted to tidegate_contract_drift_total."""
         for (event_type, api_version, drift), [times] in self._pending.items():
             for one in drift:
-                self._write(event_type, api_version or "(none)", one, times)
+                self._write(event_type, _version(api_version), one, times)
         self._pending.clear()
         self._pending_drift = 0
 
@@ -56,3 +58,10 @@ class DriftCount:
             return False
         self._series.add(series)
         return True
+
+
+def _version(api_version: str) -> str:
+    """A version as it is told; other text may be anything."""
+    if not api_version:
+        return "(none)"
+    return api_version if _PLAIN_VERSION.fullmatch(api_version) else "(odd version)"

@@ -47,6 +47,13 @@ def test_a_body_without_a_version_is_counted_as_such(provider: str) -> None:
     assert counted(provider, "t", "(none)", "unknown_field", "a") == 1
 
 
+def test_a_version_that_reads_like_none_is_not_told(provider: str) -> None:
+    drift = DriftCount(provider, 100)
+    drift.add("t", "jane@example.com", [Drift("unknown_field", "a")])
+    drift.flush()
+    assert counted(provider, "t", "(odd version)", "unknown_field", "a") == 1
+
+
 def test_beyond_the_limit_new_series_are_counted_together_and_known_ones_go_on(provider: str) -> None:
     drift = DriftCount(provider, 2)
     for name in ("a", "b", "c", "d", "a"):
