@@ -7,6 +7,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
+from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE, Provider
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
@@ -107,6 +108,30 @@ def score_fact(decision: PaymentDecision) -> PaymentFact | None:
         fraud_score=decision.fraud.fraud_probability,
         occurred_at_us=decided_at_us,
         arrived_at_us=decided_at_us,
+    )
+
+
+def asked_fact(context: PaymentContext, now_us: int) -> PaymentFact:
+    """The fact that a prediction is asked about, whether or not the stream has it too; `now_us` by our own clock.
+
+    An asker who names no event is taken to ask about an attempt that nobody has told of.
+    """
+    failed = context.HasField("decline_class") or context.HasField("failure_code")
+    event_type = context.event_type or ("payment.failed" if failed else "payment.succeeded")
+    return PaymentFact(
+        event_id=context.event_id or f"asked:{context.payment_id}",
+        merchant_id=context.merchant_id,
+        customer_id=context.customer_id or None,
+        card_id=context.card_fingerprint or None,
+        payment_id=context.payment_id,
+        attempt_id=attempt_id(context.provider, context.provider_object_id),
+        amount_cents=context.amount_cents,
+        currency=context.currency,
+        outcome=_OUTCOMES.get(event_type, Outcome.OTHER),
+        decline_class=context.decline_class or None,
+        fraud_score=None,
+        occurred_at_us=microseconds(context.occurred_at),
+        arrived_at_us=now_us,
     )
 
 

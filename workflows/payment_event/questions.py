@@ -27,7 +27,16 @@ _BY_EVENT_TYPE: Final[Mapping[str, Sequence[Question]]] = {
 _BY_BUDGET: Final = frozenset({QUESTION_RETRY, QUESTION_RECOVERY})
 
 # Fields that mean the same in both messages under the same name.
-_ALWAYS: Final = ("payment_id", "merchant_id", "amount_cents", "currency", "provider")
+_ALWAYS: Final = (
+    "payment_id",
+    "merchant_id",
+    "amount_cents",
+    "currency",
+    "provider",
+    "event_id",
+    "provider_object_id",
+    "event_type",
+)
 _WHERE_KNOWN: Final = (
     "customer_id",
     "payment_method_type",

@@ -30,7 +30,7 @@ FALLBACK_CAUSE_MODEL_ERROR: FallbackCause
 FALLBACK_CAUSE_DEADLINE: FallbackCause
 
 class PaymentContext(_message.Message):
-    __slots__ = ("payment_id", "merchant_id", "customer_id", "amount_cents", "currency", "occurred_at", "provider", "payment_method_type", "card_brand", "card_fingerprint", "card_country", "card_funding", "card_exp_month", "card_exp_year", "failure_code", "decline_class", "network_decline_code", "network_advice_code", "provider_advice_code", "provider_risk_score", "previous_attempts", "recurring", "previous_attempts_other_amounts")
+    __slots__ = ("payment_id", "merchant_id", "customer_id", "amount_cents", "currency", "occurred_at", "provider", "payment_method_type", "card_brand", "card_fingerprint", "card_country", "card_funding", "card_exp_month", "card_exp_year", "failure_code", "decline_class", "network_decline_code", "network_advice_code", "provider_advice_code", "provider_risk_score", "previous_attempts", "recurring", "previous_attempts_other_amounts", "event_id", "provider_object_id", "event_type")
     PAYMENT_ID_FIELD_NUMBER: _ClassVar[int]
     MERCHANT_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,9 @@ class PaymentContext(_message.Message):
     PREVIOUS_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     RECURRING_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_ATTEMPTS_OTHER_AMOUNTS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_OBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     payment_id: str
     merchant_id: str
     customer_id: str
@@ -77,7 +80,10 @@ class PaymentContext(_message.Message):
     previous_attempts: _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]
     recurring: bool
     previous_attempts_other_amounts: _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]
-    def __init__(self, payment_id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., amount_cents: _Optional[int] = ..., currency: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., provider: _Optional[_Union[_receipt_pb2.Provider, str]] = ..., payment_method_type: _Optional[str] = ..., card_brand: _Optional[str] = ..., card_fingerprint: _Optional[str] = ..., card_country: _Optional[str] = ..., card_funding: _Optional[str] = ..., card_exp_month: _Optional[int] = ..., card_exp_year: _Optional[int] = ..., failure_code: _Optional[str] = ..., decline_class: _Optional[_Union[_unified_payment_event_pb2.DeclineClass, str]] = ..., network_decline_code: _Optional[str] = ..., network_advice_code: _Optional[str] = ..., provider_advice_code: _Optional[str] = ..., provider_risk_score: _Optional[int] = ..., previous_attempts: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., recurring: _Optional[bool] = ..., previous_attempts_other_amounts: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ...) -> None: ...
+    event_id: str
+    provider_object_id: str
+    event_type: str
+    def __init__(self, payment_id: _Optional[str] = ..., merchant_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., amount_cents: _Optional[int] = ..., currency: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., provider: _Optional[_Union[_receipt_pb2.Provider, str]] = ..., payment_method_type: _Optional[str] = ..., card_brand: _Optional[str] = ..., card_fingerprint: _Optional[str] = ..., card_country: _Optional[str] = ..., card_funding: _Optional[str] = ..., card_exp_month: _Optional[int] = ..., card_exp_year: _Optional[int] = ..., failure_code: _Optional[str] = ..., decline_class: _Optional[_Union[_unified_payment_event_pb2.DeclineClass, str]] = ..., network_decline_code: _Optional[str] = ..., network_advice_code: _Optional[str] = ..., provider_advice_code: _Optional[str] = ..., provider_risk_score: _Optional[int] = ..., previous_attempts: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., recurring: _Optional[bool] = ..., previous_attempts_other_amounts: _Optional[_Iterable[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]]] = ..., event_id: _Optional[str] = ..., provider_object_id: _Optional[str] = ..., event_type: _Optional[str] = ...) -> None: ...
 
 class FeatureUse(_message.Message):
     __slots__ = ("name", "age_ms", "missing", "stale")
