@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from buf.validate.validate_pb2 import field as field_rules
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.exc import OperationalError
 from tidegate.annotations.v1.sensitivity_pb2 import SENSITIVITY_PERSONAL, sensitivity
 from tidegate.decisions.v1.payment_decision_pb2 import (
     DECISION_ACTION_APPROVE,
@@ -27,7 +28,7 @@ from services.orchestrator.adapters.business_rules import PostgresBusinessRules
 from services.orchestrator.adapters.database import Database as Pool
 from services.orchestrator.adapters.decision_store import PostgresDecisionStore
 from services.orchestrator.adapters.quarantine import PostgresQuarantine
-from services.orchestrator.migrations.runner import upgrade
+from services.orchestrator.migrations.runner import downgrade, upgrade
 from tests.fakes.payments import failed, failure, recorded, refunded, succeeded
 from tests.fakes.proxy import Proxy
 from tests.fakes.storage import FakeDecisionStore, FakeQuarantine
@@ -133,10 +134,76 @@ def test_the_writer_can_neither_change_nor_remove_what_is_stored(database: Datab
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_reader_reads_and_does_nothing_else(database: Database, table: str) -> None:
-    rows(database, f"SELECT * FROM tidegate.{table} LIMIT 1", role="reader")  # noqa: S608
+    what = "*" if table != "decision_outbox" else "sequence, event_id, payment_id, stored_at"
+    rows(database, f"SELECT {what} FROM tidegate.{table} LIMIT 1", role="reader")  # noqa: S608
     for verb in ("DELETE FROM", "TRUNCATE"):
         with pytest.raises(InsufficientPrivilege):
             rows(database, f"{verb} tidegate.{table}", role="reader")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT decision FROM tidegate.decision_outbox",
+        "SELECT headers FROM tidegate.decision_outbox",
+        "SELECT * FROM tidegate.alembic_version",
+        "SELECT * FROM tidegate.made_later",
+    ],
+)
+def test_the_reader_reads_no_message_that_waits_and_no_table_that_nobody_named(
+    database: Database, statement: str
+) -> None:
+    rows(database, "CREATE TABLE IF NOT EXISTS tidegate.made_later (id int)")
+    try:
+        with pytest.raises(InsufficientPrivilege):
+            rows(database, statement, role="reader")
+    finally:
+        rows(database, "DROP TABLE tidegate.made_later")
+
+
+@pytest.fixture
+def spare(database: Database) -> Iterator[str]:
+    """The owner's URL of an empty database."""
+    name = f"{database.name}_spare"
+    owner = urlsplit(database.url("owner")).username
+    with psycopg.connect(database.url("superuser"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" OWNER "{owner}"')
+        yield database.engines.database_url("owner", name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def tables(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'tidegate'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_every_version_can_be_taken_back_and_put_on_again(spare: str) -> None:
+    newest = upgrade(spare)
+    made = tables(spare)
+    for version in reversed(range(1, int(newest))):
+        assert downgrade(spare, f"{version:04}") == f"{version:04}"
+    downgrade(spare, "base")
+    assert tables(spare) == 1  # alembic's own
+    assert upgrade(spare) == newest
+    assert tables(spare) == made
+
+
+def test_a_second_deployment_says_that_it_waits_and_then_finds_nothing_to_do(spare: str) -> None:
+    newest = upgrade(spare)
+    with psycopg.connect(spare) as other:
+        other.execute("SELECT pg_advisory_xact_lock(7412903551)")
+        assert upgrade(spare, on_wait=other.rollback) == newest
+
+
+def test_a_migration_gives_up_on_a_table_in_use_instead_of_holding_up_the_writer(spare: str) -> None:
+    upgrade(spare, "0001")
+    with psycopg.connect(spare) as other:
+        other.execute("LOCK TABLE tidegate.payment_events IN ROW EXCLUSIVE MODE")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            upgrade(spare)
+    assert upgrade(spare) > "0001"
 
 
 @pytest.mark.parametrize(
