@@ -149,7 +149,7 @@ class Orchestrator:
 
         def open_log() -> KafkaDecisionLog:
             return KafkaDecisionLog(
-                self._settings.kafka.client_config(),
+                self._settings.kafka.producer_config(),
                 serdes.decisions,
                 transactional_id=settings.relay_transactional_id,
             )
