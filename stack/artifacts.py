@@ -12,6 +12,7 @@ Maven repository to fetch from.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -20,17 +21,19 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 
-from stack.errors import StackError
+from stack.errors import StackError, storing
 from stack.maven import Coordinate, LockedArtifact, read_lock
 from stack.progress import TransferLine
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
+_PARTIAL = ".partial-"
 _ATTEMPTS = 3
 _CHUNK_BYTES = 1 << 18
 _PARALLEL_DOWNLOADS = 4
@@ -63,7 +66,7 @@ def fetch_all(artifacts: Sequence[LockedArtifact], client: httpx.Client | None =
     missing = [artifact for artifact in artifacts if not is_intact(artifact)]
     if missing:
         require_free_space(cache_directory(), sum(artifact.size_bytes for artifact in missing))
-        with client or httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as session:
+        with _filling_cache(), client or httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as session:
             _download_all(missing, session)
     return [local_path(artifact.coordinate) for artifact in artifacts]
 
@@ -78,9 +81,10 @@ def unpack(coordinate: str) -> Path:
         return target
     artifact = read_lock().find(Coordinate.parse(coordinate))
     require_free_space(cache_directory(), artifact.size_bytes * (1 + _UNPACKED_FACTOR))
-    archive = fetch_all([artifact])[0]
-    _unpack_into(archive, target)
-    archive.unlink(missing_ok=True)
+    with _filling_cache():
+        archive = fetch_all([artifact])[0]
+        _unpack_into(archive, target)
+        archive.unlink(missing_ok=True)
     return target
 
 
@@ -100,17 +104,19 @@ def is_intact(artifact: LockedArtifact) -> bool:
     """Whether the cached file is there with exactly the locked bytes."""
     path = local_path(artifact.coordinate)
     try:
-        if path.stat().st_size != artifact.size_bytes:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
+        with _storing():
+            if path.stat().st_size != artifact.size_bytes:
+                return False
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
     except FileNotFoundError:
         return False
 
 
 def require_free_space(folder: Path, needed_bytes: int = 0) -> None:
     """Raise `StackError` when the disk that holds `folder` lacks room for these bytes and a reserve."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with storing("Downloads and data", folder, "set TIDEGATE_CACHE (downloads) or TIDEGATE_HOME (data) to another"):
+        folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     wanted = needed_bytes + _SPARE_BYTES
     if free < wanted:
@@ -125,6 +131,40 @@ def repository_url() -> str:
     from jgo.constants import MAVEN_CENTRAL_URL
 
     return os.environ.get("TIDEGATE_MAVEN_MIRROR") or str(MAVEN_CENTRAL_URL)
+
+
+@contextmanager
+def _filling_cache() -> Iterator[None]:
+    """Share the cache with other downloads; who finds it unused first removes what killed ones left behind."""
+    cache = cache_directory()
+    with _storing():
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / "lock").open("w") as lock:
+            if _is_alone(lock):
+                _sweep(cache)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
+
+def _storing() -> AbstractContextManager[None]:
+    return storing("Downloads", cache_directory(), "set TIDEGATE_CACHE to another")
+
+
+def _is_alone(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sweep(cache: Path) -> None:
+    unpacked = (cache / "unpacked").glob(f"{_PARTIAL}*")  # not below: what was unpacked is whole
+    for left in [*unpacked, *(cache / "maven").rglob(f"{_PARTIAL}*")]:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _download_all(artifacts: Sequence[LockedArtifact], client: httpx.Client) -> None:
@@ -191,7 +231,7 @@ def _write_counted(chunks: Iterable[bytes], partial: Path, line: TransferLine) -
 def _partial_file(target: Path) -> Iterator[Path]:
     """A name beside the target that no other process uses, gone afterwards unless it was renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".partial-", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=target.parent)
     os.close(handle)
     try:
         yield Path(name)
@@ -201,7 +241,7 @@ def _partial_file(target: Path) -> Iterator[Path]:
 
 def _unpack_into(archive: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as partial:
+    with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=target.parent) as partial:
         content = Path(partial) / "content"
         with tarfile.open(archive) as tar:
             tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on

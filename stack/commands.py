@@ -61,14 +61,15 @@ def down(arguments: Namespace) -> int:
 
 
 def status(arguments: Namespace) -> int:
-    """Print the whole stack on one screen."""
+    """Print the whole stack on one screen; 1 when something that should run is not ready."""
     del arguments
     stack = _whole_stack()
     if not stack.state.ports:
         _say(f"Nothing was ever started in {stack.home.root}. Run `python -m stack up`.")
         return 0
-    sys.stdout.write(render_status(collect(_full_context(stack), stack.programs, stack.state.processes)))
-    return 0
+    report = collect(_full_context(stack), stack.programs, stack.state)
+    sys.stdout.write(render_status(report))
+    return 1 if report.missing else 0
 
 
 def logs(arguments: Namespace) -> int:
@@ -90,14 +91,14 @@ def logs(arguments: Namespace) -> int:
 def env(arguments: Namespace) -> int:
     """Print the addresses with one database role, or one service's own variables."""
     stack = _whole_stack()
-    context = _full_context(stack)
     if role := ROLES.get(arguments.name):
-        _require_ports(context, ENGINES)
+        _require_ports(stack, ENGINES)
+        context = _full_context(stack)
         sys.stdout.write(render({**engine_addresses(context, role), **store_addresses(context)}))
         return 0
     (chosen,) = _chosen(stack, [arguments.name])
-    _require_ports(context, [*ENGINES, chosen])
-    sys.stdout.write(render(chosen.launch(context).environment))
+    _require_ports(stack, [*ENGINES, chosen])
+    sys.stdout.write(render(chosen.launch(_full_context(stack)).environment))
     return 0
 
 
@@ -139,12 +140,10 @@ def _whole_stack() -> Stack:
     return Stack(Home.from_environment(), [*ENGINES, *services(NORMALIZERS.read())], _say)
 
 
-def _require_ports(context: Context, programs: Sequence[Program]) -> None:
-    missing = [program.name for program in programs if any(port not in context.ports for port in program.ports)]
+def _require_ports(stack: Stack, programs: Sequence[Program]) -> None:
+    missing = [program.name for program in programs if any(port not in stack.state.ports for port in program.ports)]
     if missing:
-        raise StackError(
-            f"Never started in {context.home.root}: {', '.join(missing)}", "Run `python -m stack up` first."
-        )
+        raise StackError(f"Never started in {stack.home.root}: {', '.join(missing)}", "Run `python -m stack up` first.")
 
 
 def _full_context(stack: Stack) -> Context:

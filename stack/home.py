@@ -7,11 +7,11 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from stack.errors import StackError
+from stack.errors import StackError, storing
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,22 +30,28 @@ class ProcessRecord:
 
 @dataclass(slots=True)
 class State:
-    """What `up` remembers for the next command: chosen ports by name, started processes by program name."""
+    """What `up` remembers for the next command: chosen ports by name, started processes by program name.
+
+    `wanted` are the programs that were asked for and not stopped since, whether they came up or not.
+    """
 
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, ProcessRecord] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
 
     @classmethod
     def from_json(cls, text: str) -> State:
         """Parse `state.json`; raises ValueError, KeyError or TypeError when it was damaged."""
         raw = json.loads(text)
         ports = {str(name): int(port) for name, port in raw["ports"].items()}
-        return cls(ports, {name: ProcessRecord(**record) for name, record in raw["processes"].items()})
+        processes = {name: ProcessRecord(**record) for name, record in raw["processes"].items()}
+        return cls(ports, processes, set(raw.get("wanted", processes)))
 
     def to_json(self) -> str:
         """The text of `state.json`."""
         processes = {name: asdict(record) for name, record in self.processes.items()}
-        return json.dumps({"ports": self.ports, "processes": processes}, indent=2, sort_keys=True) + "\n"
+        content = {"ports": self.ports, "processes": processes, "wanted": sorted(self.wanted)}
+        return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ class Home:
     def read_state(self) -> State:
         """The remembered state; empty when there is none yet. Raises `StackError` when it is damaged."""
         try:
-            return State.from_json(self._state_file.read_text(encoding="utf-8"))
+            with self._storing():
+                return State.from_json(self._state_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return State()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -112,8 +119,17 @@ class Home:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold this stack for one changing command; raises `StackError` when another one has it."""
-        self.create()
+        """Hold this stack for one changing command; raises `StackError` when another one has it.
+
+        What the disk refuses to the command below this folder becomes a `StackError` as well.
+        """
+        with self._storing():
+            self.create()
+            with self._lock():
+                yield
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
         with (self.root / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -122,6 +138,9 @@ class Home:
                     f"Another stack command is at work in {self.root}", "Wait until it has finished."
                 ) from error
             yield
+
+    def _storing(self) -> AbstractContextManager[None]:
+        return storing("The stack", self.root, "set TIDEGATE_HOME to another")
 
     @property
     def _state_file(self) -> Path:

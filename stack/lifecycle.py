@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,6 +87,7 @@ class Stack:
         """As `start_all`, with the body at work meanwhile; it is given a function that waits for some of them."""
         order = start_order(programs)
         self._stop_outdated(context, order)
+        self._want(program.name for program in order)
         if idle := [program.name for program in order if program.name not in self.state.processes]:
             self.say(f"  starting {', '.join(idle)}")
         tasks: dict[str, Future[None]] = {}
@@ -108,6 +109,7 @@ class Stack:
                 tasks[program.name] = pool.submit(self._take_down, context, program, users)
         for task in tasks.values():
             task.result()
+        self._want_no_more(program.name for program in programs)
 
     def stop_strangers(self) -> None:
         """Stop recorded processes that no program stands for any more (a setting or a branch was changed)."""
@@ -115,6 +117,7 @@ class Stack:
         for name in [name for name in self.state.processes if name not in known]:
             kill(self.state.processes[name])
             self._forget(name)
+            self._want_no_more([name])
             self.say(f"  {name:<14} stopped (it is no longer part of the stack)")
 
     def _choose_ports(self) -> None:
@@ -202,6 +205,14 @@ class Stack:
         with self._state_lock:
             self.state.processes[name] = record
             self.home.write_state(self.state)
+
+    def _want(self, names: Iterable[str]) -> None:
+        self.state.wanted.update(names)
+        self.home.write_state(self.state)
+
+    def _want_no_more(self, names: Iterable[str]) -> None:
+        self.state.wanted.difference_update(names)
+        self.home.write_state(self.state)
 
     def _forget(self, name: str) -> None:
         with self._state_lock:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from stack.engines.postgresql import READER, WRITER
-from stack.environment import engine_addresses, inference_addresses, provider_secrets
+from stack.environment import engine_addresses, inference_addresses, online_store_address, provider_secrets
 from stack.home import REPOSITORY_ROOT, STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.probes import answer
@@ -25,6 +25,7 @@ def services(normalizers: int) -> tuple[Program, ...]:
         _service("inference", ("inference", "inference-http"), "inference-http", _inference),
         _service("gateway", ("gateway",), "gateway", _gateway),
         *(_normalizer(f"normalizer-{number}") for number in range(1, normalizers + 1)),
+        _service("features", ("features-metrics",), "features-metrics", _features),
         _service(
             "orchestrator", ("orchestrator-metrics",), "orchestrator-metrics", _orchestrator, needs=("inference",)
         ),
@@ -90,6 +91,10 @@ def _consumer(name: str) -> Environment:
         return {**engine_addresses(context, READER), "TIDEGATE_METRICS_PORT": str(context.ports[f"{name}-metrics"])}
 
     return environment
+
+
+def _features(context: Context) -> Mapping[str, str]:
+    return {**_consumer("features")(context), **online_store_address(context)}
 
 
 def _orchestrator(context: Context) -> Mapping[str, str]:

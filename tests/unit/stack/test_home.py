@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -66,3 +68,32 @@ def test_the_home_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert Home.from_environment().root == tmp_path / "elsewhere"
     monkeypatch.delenv("TIDEGATE_HOME")
     assert Home.from_environment().root.name == ".tidegate"
+
+
+@pytest.mark.parametrize("below", [".", "home"])
+def test_a_file_in_the_place_of_the_home_is_told_with_what_to_do(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    place = Home(tmp_path / "file" / below)
+    with pytest.raises(StackError, match="a file is in the place of a folder") as failure, place.locked():
+        pass
+    assert "TIDEGATE_HOME" in failure.value.remedy
+    with pytest.raises(StackError, match="a file is in the place of a folder"):
+        place.read_state()
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES])
+def test_what_the_disk_refuses_to_a_command_is_told_with_what_to_do(home: Home, number: int) -> None:
+    with pytest.raises(StackError, match="cannot be kept in") as failure, home.locked():
+        raise OSError(number, os.strerror(number), str(home.root / "data" / "kafka"))
+    assert "TIDEGATE_HOME" in failure.value.remedy
+
+
+def test_an_error_elsewhere_is_not_blamed_on_the_home(home: Home) -> None:
+    with pytest.raises(PermissionError), home.locked():
+        raise PermissionError(errno.EACCES, "Permission denied", "/usr/bin/java")
+
+
+def test_state_of_before_programs_were_remembered_as_wanted_wants_what_was_started(home: Home) -> None:
+    started = '{"ports": {}, "processes": {"kafka": {"pid": 7, "identity": "boot:9", "launch": "abc"}}}'
+    (home.root / "state.json").write_text(started)
+    assert home.read_state().wanted == {"kafka"}

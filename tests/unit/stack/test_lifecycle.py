@@ -199,3 +199,16 @@ def test_a_process_whose_program_is_no_longer_part_of_the_stack_is_stopped(
 def test_the_frames_of_a_java_stack_trace_tell_nothing() -> None:
     log = ["Caused by: java.net.BindException: Address in use", "\tat sun.nio.ch.Net.bind0(Native)", "\t... 9 more", ""]
     assert telling(log) == ["Caused by: java.net.BindException: Address in use"]
+
+
+def test_what_was_asked_for_and_did_not_come_up_is_still_wanted(make: Callable[..., Stack], recorder: Recorder) -> None:
+    def never(context: Context) -> None:
+        raise NotReadyError("silence")
+
+    failing = dataclasses.replace(recorder.program("broker", argv=("false",)), ready=never)
+    with pytest.raises(StackError, match="broker"):
+        start(make(failing, recorder.program("database")))
+    assert make().state.wanted == {"broker", "database"}
+    stack = make(failing, recorder.program("database"))
+    stack.stop_all([failing])
+    assert make().state.wanted == {"database"}
