@@ -10,7 +10,7 @@ from services.runtime.settings import TidegateSettings
 
 PAGE = Path("docs/configuration.md").read_text()
 # The simulator reads what the stack wrote: nothing of it is to be configured.
-SERVICES = ("runtime", "gateway", "normalizer", "orchestrator", "inference")
+SERVICES = ("runtime", "gateway", "normalizer", "features", "orchestrator", "inference")
 
 
 def settings() -> dict[str, object]:
