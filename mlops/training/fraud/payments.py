@@ -53,4 +53,4 @@ def day_number(day: date) -> int:
 
 def day_of(number: int) -> date:
     """Return the day of a day's number."""
-    return _EPOCH + timedelta(days=number)
+    return _EPOCH + timedelta(days=int(number))
