@@ -1,9 +1,10 @@
 """Workflows per second against the same steps as regular activities, and against an empty workflow; history per event.
 
 All three run on the same Temporal server, in this process, one after another in each round, 50 in flight, started
-eagerly, with the platform's worker settings and interceptors and the same payload. The steps' neighbours are in memory
-here, so that what is measured is the workflow. The regular form is what one would write first: five activities, one
-after another (rules, fraud, churn, persist, publish).
+eagerly, with the platform's interceptors and the same payload, and as many workflows each. The steps' neighbours are in
+memory here, so that what is measured is the workflow. The regular form is what one would write first: five activities,
+one after another (rules, fraud, churn, persist, publish), on a worker with the SDK's own numbers of pollers; ours are
+chosen for local activities, which nobody polls for.
 """
 
 import asyncio
@@ -16,7 +17,6 @@ from typing import Any
 import uvloop
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import Worker
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from bench.measure import Result
@@ -41,6 +41,7 @@ _WARM_UP = 100
 _ROUNDS = 3
 _MOST_HISTORY_EVENTS = 12
 _STEP_TIMEOUT = timedelta(seconds=10)
+_SDK_POLLERS = {"workflow_pollers": 5, "activity_pollers": 5}
 _REGULAR_STEPS = ("rules", "fraud", "churn", "persist", "publish")
 
 
@@ -74,11 +75,17 @@ class EmptyWorkflow:
 class _Runner:
     """One workload: a worker and a starter on a task queue of its own, 50 workflows in flight."""
 
-    def __init__(self, client: Client, kind: type, name: str, steps: Sequence[Callable[..., Any]]) -> None:
+    def __init__(
+        self, client: Client, kind: type, name: str, steps: Sequence[Callable[..., Any]], **pollers: int
+    ) -> None:
         self._name = name
         self._ended: dict[str, asyncio.Event] = {}
         self._starter = TemporalStarter(client, f"bench-{name}")
-        self.worker = _worker(client, kind, f"bench-{name}", steps, self._note_end)
+        interceptor = StepInterceptor(SystemClock(), ended=self._note_end)
+        queue = f"bench-{name}"
+        self.worker = temporal.worker(
+            client, steps, interceptor, in_flight=_IN_FLIGHT, task_queue=queue, workflows=[kind], **pollers
+        )
 
     async def speed(self, events: Sequence[UnifiedPaymentEvent]) -> float:
         """Workflows per second from the first start to the last end."""
@@ -108,7 +115,7 @@ async def _measure(address: str) -> list[Result]:
     client = await connect(TemporalSettings(temporal_address=address))
     steps = PaymentEventActivities(FakeRules(), FakeAttempts(), FakeScoring(), FakeDecisionStore(), SystemClock())
     ours = _Runner(client, PaymentEventWorkflow, WORKFLOW, steps.all)
-    regular = _Runner(client, RegularWorkflow, "BenchRegularWorkflow", [regular_step])
+    regular = _Runner(client, RegularWorkflow, "BenchRegularWorkflow", [regular_step], **_SDK_POLLERS)
     empty = _Runner(client, EmptyWorkflow, "BenchEmptyWorkflow", [])
     fresh = _fresh_events()
     speeds: list[tuple[float, float, float]] = []
@@ -117,7 +124,7 @@ async def _measure(address: str) -> list[Result]:
             await runner.speed([next(fresh) for _ in range(_WARM_UP)])
         for _ in range(_ROUNDS):
             ours_speed = await ours.speed([next(fresh) for _ in range(_WORKFLOWS)])
-            regular_speed = await regular.speed([next(fresh) for _ in range(_WORKFLOWS // 4)])
+            regular_speed = await regular.speed([next(fresh) for _ in range(_WORKFLOWS)])
             empty_speed = await empty.speed([next(fresh) for _ in range(_WORKFLOWS)])
             speeds.append((ours_speed, regular_speed, empty_speed))
         last = next(fresh)
@@ -145,13 +152,6 @@ def _compared(id_: str, against: str, pairs: Sequence[tuple[float, float]], bar:
     ratio = sorted(ours / baseline for ours, baseline in pairs)[len(pairs) // 2]
     what = f"workflows per second at {_IN_FLIGHT} in flight, against {against}"
     return Result(id_, what, "workflows/s", ours, baseline, ratio, bar, "higher", {})
-
-
-def _worker(
-    client: Client, kind: type, queue: str, steps: Sequence[Callable[..., Any]], ended: Callable[[str], None]
-) -> Worker:
-    interceptor = StepInterceptor(SystemClock(), ended=ended)
-    return temporal.worker(client, steps, interceptor, in_flight=_IN_FLIGHT, task_queue=queue, workflows=[kind])
 
 
 def _fresh_events() -> Any:

@@ -98,6 +98,8 @@ def worker(
     in_flight: int,
     task_queue: str = TASK_QUEUE,
     workflows: Sequence[type] = WORKFLOWS,
+    workflow_pollers: int = 2,
+    activity_pollers: int = 1,
 ) -> Worker:
     """The worker that runs the workflows of this process.
 
@@ -118,8 +120,8 @@ def worker(
         max_concurrent_local_activities=most * 2,
         max_concurrent_activities=most,
         # Nearly all work comes with the start: long polls only bring what other workers left.
-        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(2),
-        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(1),
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(workflow_pollers),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(activity_pollers),
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
 
