@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from stack.deploy import deploy
-from stack.engines import ENGINES, UNAWAITED
+from stack.engines import ENGINES, UNAWAITED, mlflow
 from stack.engines.postgresql import OWNER, READER, WRITER
 from stack.environment import engine_addresses, public_environment, render, store_addresses
 from stack.errors import StackError
@@ -25,7 +25,10 @@ ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER}
 
 
 def up(arguments: Namespace) -> int:
-    """Start what does not run; write `stack.env`, after a failure as well: it tells what runs."""
+    """Start what does not run; write `stack.env`, after a failure as well: it tells what runs.
+
+    It returns when everything that decisions need is ready.
+    """
     home = Home.from_environment()
     with home.locked():
         stack = Stack(home, ENGINES, _say) if arguments.engines_only else _whole_stack()
@@ -121,12 +124,14 @@ def _up_all(stack: Stack) -> None:
         stack.start_all(context, ENGINES)
         return
     stack.stop_strangers()
-    with stack.starting(context, ENGINES) as await_ready:
+    late = [mlflow.ENGINE] if mlflow.has_tables(context) else []
+    with stack.starting(context, [engine for engine in ENGINES if engine not in late]) as await_ready:
         await_ready([engine for engine in ENGINES if engine not in UNAWAITED])
         _say("Topics, schemas, tables")
         deploy({**os.environ, **engine_addresses(context, OWNER)}, stack.home.log_folder, _say)
         _say("Services")
         stack.start_all(context, ours)
+    stack.begin(context, late)  # it takes seconds of processor time, and no decision needs it
 
 
 def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:

@@ -98,6 +98,15 @@ class Stack:
             yield lambda awaited: _await_all({one.name: tasks[one.name] for one in awaited})
         _await_all(tasks)
 
+    def begin(self, context: Context, programs: Sequence[Program]) -> None:
+        """Start what does not run, or runs with other settings than now, and do not wait until it is ready."""
+        self._stop_outdated(context, programs)
+        self._want(program.name for program in programs)
+        for program in programs:
+            if program.name not in self.state.processes:
+                self._launch(context, program)
+                self.say(f"  {program.name:<14} still starting; `python -m stack status` tells when it is ready")
+
     def stop_all(self, programs: Sequence[Program]) -> None:
         """Stop what runs, in reverse order; several at a time where nothing needs the other."""
         context = self.context()
@@ -151,18 +160,20 @@ class Stack:
     def _bring_up(self, context: Context, program: Program, needs: Sequence[Future[None]]) -> None:
         if any(need.exception() for need in needs):
             raise SkippedError(program.name)
-        if record := self.state.processes.get(program.name):
-            self._await_ready(context, program, record)
-            return
         began = time.monotonic()
+        known = self.state.processes.get(program.name)
+        self._await_ready(context, program, known or self._launch(context, program))
+        program.provision(context)  # of what ran already, too: a command that started it may have been interrupted
+        if not known:
+            self.say(f"  {program.name:<14} ready after {time.monotonic() - began:4.1f} s")
+
+    def _launch(self, context: Context, program: Program) -> ProcessRecord:
         program.prepare(context)
         launch = program.launch(context)
         pid = start(launch, self.home.log(program.name))
         record = ProcessRecord(pid, identity(pid) or "", launch_fingerprint(launch))
         self._remember(program.name, record)
-        self._await_ready(context, program, record)
-        program.provision(context)
-        self.say(f"  {program.name:<14} ready after {time.monotonic() - began:4.1f} s")
+        return record
 
     def _await_ready(self, context: Context, program: Program, record: ProcessRecord) -> None:
         deadline = time.monotonic() + program.start_seconds

@@ -52,7 +52,7 @@ class Program:
 
     `fetch` makes its files present (it may download). `prepare` lays out its data folder, before each start.
     `launch` is pure. `ready` raises `NotReadyError` until the program can serve. `provision` runs once it is ready,
-    after each start, and must be idempotent. `settled` runs after a graceful stop.
+    at each `up`, and must be idempotent. `settled` runs after a graceful stop.
     """
 
     name: str

@@ -21,7 +21,7 @@ NAME = "tidegate-postgres"
 WORKING_DIRECTORY = "/proc/self/cwd"  # under root on Linux; elsewhere nobody needs it
 
 _PASSED, _READ_AND_PASSED = 0o001, 0o005  # by others
-_COPIES = Path("/var/lib/tidegate-postgres")
+COPIES = Path("/var/lib/tidegate-postgres")
 
 
 def needed() -> bool:
@@ -40,12 +40,12 @@ def ensure() -> str | None:
     return NAME
 
 
-def within_reach(package: Path, version: str, copies: Path = _COPIES) -> Path:
+def within_reach(package: Path, version: str, copies: Path = COPIES) -> Path:
     """Where the user finds this folder of programs: where it is, else in its copy, which `copy_programs` makes."""
     return package if _is_open(package) else copies / version / package.name
 
 
-def copy_programs(package: Path, version: str, copies: Path = _COPIES) -> None:
+def copy_programs(package: Path, version: str, copies: Path = COPIES) -> None:
     """Copy the folder, and its libraries in the folder beside it, unless it is within reach or was copied already."""
     target = copies / version
     if _is_open(package) or target.is_dir():

@@ -31,11 +31,7 @@ _PASSED = pytest.StashKey[bool]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a temporary folder of its own.
-
-    pytest's default, one folder for all runs of a user, is closed to other users whenever any run starts; under root,
-    PostgreSQL is another user, and would lose its data directory in the middle of a run.
-    """
+    """Give the run a temporary folder of its own, which its end finds again."""
     if not hasattr(config, "workerinput") and config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix=_RUN_FOLDER)
 

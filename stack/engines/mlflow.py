@@ -6,8 +6,10 @@ one process less, and none that outlives a kill -9 of its parent and keeps the p
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 
@@ -31,6 +33,15 @@ _QUESTIONS = ("experiments/search", "registered-models/search")
 def tracking_url(context: Context) -> str:
     """Base URL of the server, as clients take it for their tracking URI."""
     return f"http://{LOOPBACK}:{context.ports['mlflow']}"
+
+
+def has_tables(context: Context) -> bool:
+    """Whether this version has made its tables here, so that nobody needs to see it through its start."""
+    return _tables_file(context).exists()
+
+
+def _tables_file(context: Context) -> Path:
+    return context.home.data("mlflow") / f"tables-{importlib.metadata.version('mlflow')}"
 
 
 def _prepare(context: Context) -> None:
@@ -64,6 +75,7 @@ def _provision(context: Context) -> None:
                 f"MLflow started, but cannot use its tables: {error}",
                 f"See {context.home.log('mlflow')}; stop it with `python -m stack down mlflow` before the next `up`.",
             ) from error
+    _tables_file(context).touch()
 
 
 def _links(context: Context) -> Mapping[str, str]:

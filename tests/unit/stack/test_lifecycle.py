@@ -82,7 +82,7 @@ def test_what_runs_is_left_alone_by_a_second_command(make: Callable[..., Stack],
     before = make(program).state.processes
     start(make(program))
     assert make(program).state.processes == before
-    assert recorder.events == ["database ready", "database provisioned", "database ready"]
+    assert set(recorder.events) == {"database ready", "database provisioned"}
 
 
 def test_what_was_killed_is_started_again_and_nothing_else(make: Callable[..., Stack], recorder: Recorder) -> None:
@@ -212,3 +212,28 @@ def test_what_was_asked_for_and_did_not_come_up_is_still_wanted(make: Callable[.
     stack = make(failing, recorder.program("database"))
     stack.stop_all([failing])
     assert make().state.wanted == {"database"}
+
+
+def test_what_nothing_waits_for_is_started_and_left_to_itself(make: Callable[..., Stack], recorder: Recorder) -> None:
+    stack = make(recorder.program("models"))
+    stack.begin(stack.settle(), stack.programs)
+    first = make().state.processes["models"]
+    assert is_running(first)
+    assert recorder.events == []
+    again = make(recorder.program("models"))
+    again.begin(again.settle(), again.programs)
+    assert make().state.processes == {"models": first}
+    start(make(recorder.program("models")))
+    assert recorder.events == ["models ready", "models provisioned"]
+    assert make().state.processes == {"models": first}
+
+
+def test_provisioning_that_was_interrupted_is_made_up_for(make: Callable[..., Stack], recorder: Recorder) -> None:
+    def interrupted(context: Context) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(make(dataclasses.replace(recorder.program("database"), provision=interrupted)))
+    recorder.events.clear()
+    start(make(recorder.program("database")))
+    assert recorder.events == ["database ready", "database provisioned"]
