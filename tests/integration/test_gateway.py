@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import psutil
 import pytest
 import pytest_asyncio
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -374,6 +375,32 @@ def test_the_outcomes_shown_add_up_to_what_was_posted(start: Start) -> None:
         "dead": 1,
         "too_large": 1,
     }
+
+
+async def test_clients_that_are_nobody_fill_no_memory_and_are_not_waited_for(start: Start) -> None:
+    """Unfinished bodies of 1 MB on 100 connections, unsigned: they took 130 MB, for as long as they liked."""
+    gateway = start(
+        TIDEGATE_GATEWAY_MAX_IN_FLIGHT_BYTES="4194304",
+        TIDEGATE_GATEWAY_BODY_TIMEOUT_SECONDS="20",
+        TIDEGATE_GATEWAY_HEAD_TIMEOUT_SECONDS="2",
+    )
+    gateway.await_ready()
+    process = psutil.Process(gateway.process.pid)
+    before = process.memory_info().rss
+    head = b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n"
+    opened = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(100)]
+    for _, writer in opened:
+        writer.write(head + b"Content-Length: 1048576\r\n\r\n" + b"a" * 1_000_000)
+    await asyncio.gather(*(writer.drain() for _, writer in opened))
+    _, silent = headless = await asyncio.open_connection("127.0.0.1", gateway.port)
+    silent.write(head)
+    connection = await Connection.open(gateway.port)
+    assert (await connection.post(event(1))).status == 202
+    assert process.memory_info().rss - before < 60 * 1_048_576
+    for reader, writer in [*opened, headless]:
+        assert (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+    await connection.close()
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(gateway: Gateway, engines: Engines) -> None:
