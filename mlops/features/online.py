@@ -1,7 +1,7 @@
 """What the online store holds of an entity, and a payment's features from it; pure, for the writer and for readers.
 
-Beside Feast's fields an entity's hash holds the state that its values were made of, and a revision that tells every two
-states apart. A reader who has the state need not wait for the stream: it applies the event itself, which changes
+Beside Feast's fields an entity's hash holds the state that its values were made of, and a revision that names the
+write it is from. A reader who has the state need not wait for the stream: it applies the event itself, which changes
 nothing where the stream was faster, and evaluates at the event's time.
 """
 
@@ -39,8 +39,8 @@ class Stored:
 
     # None where it holds none that this code can read.
     state: State | None = None
-    # Counts the writes; 0 before the first.
-    revision: int = 0
+    # Names the write that made it; empty before the first.
+    revision: str = ""
     # The newest moment that the entity was heard of; microseconds since 1970.
     moment_us: int | None = None
 
@@ -78,7 +78,7 @@ def state_field(entity: Entity) -> bytes:
 
 
 def revision_field(entity: Entity) -> bytes:
-    """Under what the number of writes stands."""
+    """Under what the revision stands."""
     return f"_rev:{VIEW_OF[entity].name}".encode()
 
 
@@ -96,7 +96,7 @@ VALUE_FIELDS: Final[Mapping[str, tuple[bytes, ...]]] = {
 def stored(reply: Sequence[bytes | None]) -> Stored:
     """From a reply to STORED_FIELDS. A state of another version is none. LayoutError."""
     state, revision, moment = reply
-    return Stored(_readable(state), int(revision or 0), decode_moment(moment))
+    return Stored(_readable(state), (revision or b"").decode(), decode_moment(moment))
 
 
 def _readable(data: bytes | None) -> State | None:
@@ -118,11 +118,11 @@ def advanced(before: Stored, entity: Entity, fact: PaymentFact) -> Stored:
     return replace(before, state=after, moment_us=moment_us)
 
 
-def fields(entity: Entity, state: State, moment_us: int, revision: int) -> list[bytes]:
+def fields(entity: Entity, state: State, moment_us: int, revision: str) -> list[bytes]:
     """All fields of an entity's hash and their values in turn: Feast's, the state and the revision."""
     view = VIEW_OF[entity].name
     values = features(state, moment_us)
-    written = [state_field(entity), states.encode(state), revision_field(entity), str(revision).encode()]
+    written = [state_field(entity), states.encode(state), revision_field(entity), revision.encode()]
     written += [moment_field(view), encode_moment(moment_us)]
     for field, name, dtype in COLUMNS[view]:
         written += (field, encode_value(dtype, values[name]))

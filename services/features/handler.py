@@ -1,7 +1,7 @@
 """What facts make of entities: from a run of each partition's facts to what the store has to write. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mlops.features.catalog import Entity
@@ -34,6 +34,12 @@ class PartitionWrite:
     next_offset: int
     # What each entity becomes. Its revision is the one that was read, and has to be the store's still.
     entities: Mapping[EntityKey, Stored]
+
+    @property
+    def revision(self) -> str:
+        """Of the entities afterwards. A count would not do: of two writes on one revision, both would make the next."""
+        topic, number = self.partition
+        return f"{topic}/{number}@{self.next_offset}"
 
 
 def touched(fact: PaymentFact) -> Sequence[EntityKey]:
@@ -68,6 +74,6 @@ def _write(run: Run, held: dict[EntityKey, Stored], expected_offset: int | None)
             after = advanced(before, key[0], fact)
             if after is not before:
                 changed[key] = after
-    for key, after in changed.items():
-        held[key] = Stored(after.state, after.revision + 1, after.moment_us)
-    return PartitionWrite(run.partition, expected_offset, run.next_offset, changed)
+    write = PartitionWrite(run.partition, expected_offset, run.next_offset, changed)
+    held.update({key: replace(after, revision=write.revision) for key, after in changed.items()})
+    return write

@@ -99,14 +99,14 @@ def _partition(field: bytes) -> Partition:
 def _arguments(write: PartitionWrite, expires_at: int) -> list[Any]:
     expected = "" if write.expected_offset is None else write.expected_offset
     head = [_partition_field(write.partition), expected, write.next_offset, expires_at]
-    return [*head, *chain.from_iterable(_entity(key, after) for key, after in write.entities.items())]
+    return [*head, *chain.from_iterable(_entity(write, key) for key in write.entities)]
 
 
-def _entity(key: EntityKey, after: Stored) -> Sequence[Any]:
-    entity, _ = key
+def _entity(write: PartitionWrite, key: EntityKey) -> Sequence[Any]:
+    (entity, _), after = key, write.entities[key]
     if after.state is None or after.moment_us is None:
         raise ValueError("an entity is written with its state and its moment")
-    written = fields(entity, after.state, after.moment_us, after.revision + 1)
+    written = fields(entity, after.state, after.moment_us, write.revision)
     return [revision_field(entity), after.revision, len(written), *written]
 
 

@@ -2,7 +2,7 @@
 -- Writes what a run of one partition's messages makes of entities, and how far that is: all of it or nothing.
 -- KEYS[1]: the hash of offsets; then one for each entity.
 -- ARGV: the partition's field, the offset expected ('' for none), the next offset, when entities expire (s); then for
--- each entity the field of its revision, the revision expected ('0' for none), and how many further arguments are its
+-- each entity the field of its revision, the revision expected ('' for none), and how many further arguments are its
 -- fields and values.
 -- Nothing is written before everything is checked. Without allow-oom the script does not even start on a full store.
 local at = redis.call('HGET', KEYS[1], ARGV[1]) or ''
@@ -11,7 +11,7 @@ if at ~= ARGV[2] then
 end
 local i = 5
 for k = 2, #KEYS do
-  if (redis.call('HGET', KEYS[k], ARGV[i]) or '0') ~= ARGV[i + 1] then
+  if (redis.call('HGET', KEYS[k], ARGV[i]) or '') ~= ARGV[i + 1] then
     return 'conflict'
   end
   i = i + 3 + tonumber(ARGV[i + 2])

@@ -7,11 +7,13 @@ from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
 from tidegate.inference.v1.fraud_service_pb2 import ScoreResponse
+from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_INSUFFICIENT_FUNDS, UnifiedPaymentEvent
 
 from mlops.features.catalog import Entity
-from mlops.features.facts import Outcome, PaymentFact, entity_keys, payment_fact, score_fact
+from mlops.features.facts import Outcome, PaymentFact, asked_fact, entity_keys, payment_fact, score_fact
 from tests.unit.mlops.features.histories import fact
+from workflows.payment_event.questions import payment_context
 
 EXAMPLES = sorted(Path("proto/examples/payments.normalized").glob("*.json"))
 
@@ -67,6 +69,26 @@ def test_an_event_has_one_outcome(name: str, outcome: Outcome) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_golden_event_is_a_fact(path: Path) -> None:
     assert read(path.stem).merchant_id
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_question_about_an_event_is_about_the_same_fact(path: Path) -> None:
+    event = json_format.Parse(path.read_text(), UnifiedPaymentEvent())
+    told = payment_fact(event)
+    assert asked_fact(payment_context(event), told.arrived_at_us) == told
+
+
+def test_a_question_without_an_event_is_about_an_attempt() -> None:
+    asked = PaymentContext(payment_id="p_1", merchant_id="m", amount_cents=5, currency="USD")
+    assert asked_fact(asked, now_us=9).outcome is Outcome.SUCCEEDED
+    asked.failure_code = "card_declined"
+    told = asked_fact(asked, now_us=9)
+    assert (told.outcome, told.event_id, told.attempt_id, told.arrived_at_us) == (
+        Outcome.FAILED,
+        "asked:p_1",
+        None,
+        9,
+    )
 
 
 def test_a_decision_with_a_fraud_score_is_a_fact_as_of_the_decision() -> None:
