@@ -9,6 +9,7 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
+from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
@@ -29,6 +30,7 @@ MESSAGES: Mapping[str, type[Message]] = {
     NORMALIZER_TOPICS.normalized: UnifiedPaymentEvent,
     NORMALIZER_TOPICS.failures: ValidationFailure,
     "payments.decisions": PaymentDecision,
+    "inference.predictions": PredictionLogged,
 }
 FOLDER = PROTO / "examples"
 EXAMPLES = {f"{path.parent.name}/{path.stem}": path for path in sorted(FOLDER.rglob("*")) if path.is_file()}
