@@ -3,17 +3,18 @@
 import asyncio
 import gc
 import sys
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from pydantic import ValidationError
 
 from services.inference.adapters import grpc as grpc_adapter
-from services.inference.adapters.desk import QUESTIONS, Desk
 from services.inference.adapters.http import build_app
 from services.inference.adapters.http_server import HttpServer
+from services.inference.serving import QUESTIONS
 from services.inference.settings import InferenceSettings
 from services.inference.tables import RuleTableError, read_rule_tables
-from services.inference.wiring import rules_handler
+from services.inference.wiring import Backing
 from services.runtime.clock import SystemClock
 from services.runtime.grpc_server import GrpcServer, TlsFiles
 from services.runtime.lifecycle import run_until_signalled, start_telemetry
@@ -30,18 +31,25 @@ class Process:
         self._settings = settings
         self._tables = read_rule_tables(settings.network_rules_file, settings.decline_rules_file)
         clock = SystemClock()
-        desk = Desk(rules_handler(self._tables), clock)
+        self._backing = Backing(settings, self._tables, clock)
+        desk = self._backing.desk
         tls = _tls(settings)
         self._unready: str | None = "starting"
         self._grpc = GrpcServer(grpc_adapter.SERVICES, clock, tls)
         grpc_adapter.add_services(self._grpc.server, desk)
-        app = build_app(desk, clock, lambda: self._unready, version("tidegate-contracts"))
+        contracts = version("tidegate-contracts")
+        app = build_app(desk, clock, lambda: self._unready, contracts, lambda: self._backing.remarks)
         self._http = HttpServer(
             app, tls=tls if settings.json_speaks_tls else None, grace_seconds=settings.inference_grace_seconds
         )
 
     async def serve(self, stopping: asyncio.Event) -> None:
         """Serve until the event is set, then stop: first say so, then finish what is in flight."""
+        async with AsyncExitStack() as closing:
+            await self._backing.start(closing)
+            await self._serve(stopping)
+
+    async def _serve(self, stopping: asyncio.Event) -> None:
         grpc_adapter.compile_contracts()
         # JSON first: it is bound at once or not at all, and gRPC reports healthy as soon as it listens.
         http_port = self._http.start(*self._settings.http_host_port)
@@ -53,7 +61,8 @@ class Process:
         gc.freeze()  # what start made stays: the collector need not look through it in the middle of a call
         self._unready = None
         for question in QUESTIONS:
-            _log.warning("model.fallback", question=question, cause="no_model", tables=self._tables.version)
+            if self._backing.serving.champion(question) is None:
+                _log.warning("model.fallback", question=question, cause="no_model", tables=self._tables.version)
         _log.info(
             "process.started",
             grpc_port=grpc_port,

@@ -11,6 +11,7 @@ from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_DO_NOT_RETRY
 from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
 from services.inference.declines import Declines
+from services.inference.features import NOT_READ, Features
 from services.inference.networks import Network, Networks, network_code
 from services.inference.rules import Prohibition, Wait
 from services.inference.tables import RuleTables
@@ -36,6 +37,8 @@ class Case(NamedTuple):
     occurred_s: int
     attempts_s: tuple[int, ...]
     card_attempts_s: tuple[int, ...]
+    # What the online store knows of its customer, card and merchant.
+    features: Features = NOT_READ
 
     @property
     def latest_s(self) -> int:
@@ -76,8 +79,8 @@ class CaseReader:
         self._networks = Networks(tables.networks)
         self._reading_of = lru_cache(maxsize=_READINGS_KEPT)(self._look_up)
 
-    def read(self, payment: PaymentContext) -> Case:
-        """What the tables say about one payment."""
+    def read(self, payment: PaymentContext, features: Features = NOT_READ) -> Case:
+        """What the tables say about one payment, with what was looked up of it."""
         codes = Codes(
             payment.payment_method_type,
             payment.card_brand,
@@ -91,7 +94,7 @@ class CaseReader:
         failed = bool(codes.failure_code or codes.decline_class or codes.network_decline_code)
         attempts_s = _with((occurred_s,), payment.previous_attempts)
         card_attempts_s = _with(attempts_s, payment.previous_attempts_other_amounts)
-        return Case(payment, failed, *self._reading_of(codes), occurred_s, attempts_s, card_attempts_s)
+        return Case(payment, failed, *self._reading_of(codes), occurred_s, attempts_s, card_attempts_s, features)
 
     def _look_up(self, codes: Codes) -> Reading:
         network = self._networks.of(codes.payment_method_type, codes.card_brand)

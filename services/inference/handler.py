@@ -1,7 +1,7 @@
 """Answers questions about payments from the predictors' answers, with the network guard as the last step. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -22,6 +22,7 @@ from tidegate.inference.v1.recovery_service_pb2 import RecommendPlanResponse
 from tidegate.inference.v1.retry_service_pb2 import RecommendStrategyResponse
 
 from services.inference.case import Case, CaseReader
+from services.inference.features import NOT_READ, Features
 from services.inference.guard import NetworkGuard
 from services.inference.ports import ChurnPredictor, FraudPredictor, RecoveryPredictor, RetryPredictor
 
@@ -39,38 +40,51 @@ class Predictors:
 
 
 class Handler:
-    """Lists in, lists out, in order. `at` is the moment of the answer; nothing else but the payments bears on it."""
+    """Lists in, lists out, in order. Nothing bears on an answer but the payment, its features and `at`, its moment.
+
+    Features are in the order of the payments, or none at all where nobody looked for any.
+    """
 
     def __init__(self, reader: CaseReader, guard: NetworkGuard, predictors: Predictors) -> None:
         self._reader = reader
         self._guard = guard
         self._predictors = predictors
 
-    def score(self, payments: Sequence[PaymentContext], at: Timestamp) -> list[ScoreResponse]:
+    def score(
+        self, payments: Sequence[PaymentContext], at: Timestamp, features: Sequence[Features] = ()
+    ) -> list[ScoreResponse]:
         """Answers of FraudService.Score."""
-        return self._predictors.fraud.score(self._read(payments), at)
+        return self._predictors.fraud.score(self.cases(payments, features), at)
 
-    def recommend(self, payments: Sequence[PaymentContext], at: Timestamp) -> list[RecommendStrategyResponse]:
+    def recommend(
+        self, payments: Sequence[PaymentContext], at: Timestamp, features: Sequence[Features] = ()
+    ) -> list[RecommendStrategyResponse]:
         """Answers of RetryService.RecommendStrategy, inside the networks' rules."""
-        return self._recommend(self._read(payments), at)
+        return self._recommend(self.cases(payments, features), at)
 
-    def predict(self, requests: Sequence[PredictRequest], at: Timestamp) -> list[PredictResponse]:
+    def predict(
+        self, requests: Sequence[PredictRequest], at: Timestamp, features: Sequence[Features] = ()
+    ) -> list[PredictResponse]:
         """Answers of ChurnService.Predict."""
         horizons = [request.horizon_days or DEFAULT_HORIZON_DAYS for request in requests]
-        return self._predictors.churn.predict(self._read(request.payment for request in requests), horizons, at)
+        cases = self.cases([request.payment for request in requests], features)
+        return self._predictors.churn.predict(cases, horizons, at)
 
-    def plan(self, payments: Sequence[PaymentContext], at: Timestamp) -> list[RecommendPlanResponse]:
+    def plan(
+        self, payments: Sequence[PaymentContext], at: Timestamp, features: Sequence[Features] = ()
+    ) -> list[RecommendPlanResponse]:
         """Answers of RecoveryService.RecommendPlan, inside the networks' rules."""
-        cases = self._read(payments)
+        cases = self.cases(payments, features)
         return self._plan(cases, self._recommend(cases, at), at)
 
-    def assess(self, items: Sequence[AssessmentItem], at: Timestamp) -> AssessResponse:
+    def assess(
+        self, items: Sequence[AssessmentItem], at: Timestamp, features: Sequence[Features] = ()
+    ) -> AssessResponse:
         """The answer of AssessmentService.Assess: each predictor is asked once, for all the items that ask for it."""
-        cases: list[Case] = []
+        cases = self.cases([item.payment for item in items], features)
         asked: defaultdict[Question, list[int]] = defaultdict(list)
         response = AssessResponse()
         for index, item in enumerate(items):
-            cases.append(self._reader.read(item.payment))
             response.assessments.add().payment_id = item.payment.payment_id
             for question in item.questions:
                 asked[question].append(index)
@@ -111,8 +125,10 @@ class Handler:
             self._guard.enforce_plan(plan, case)
         return plans
 
-    def _read(self, payments: Iterable[PaymentContext]) -> list[Case]:
-        return [self._reader.read(payment) for payment in payments]
+    def cases(self, payments: Sequence[PaymentContext], features: Sequence[Features]) -> list[Case]:
+        """The payments as predictors see them."""
+        looked_up = features or [NOT_READ] * len(payments)
+        return [self._reader.read(payment, each) for payment, each in zip(payments, looked_up, strict=True)]
 
 
 def _hand_out(response: AssessResponse, field: str, indexes: Sequence[int], answers: Sequence[Message]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from services.inference.tables import DECLINE_RULES, NETWORK_RULES
 from services.runtime.settings import TidegateSettings
@@ -13,7 +13,7 @@ _SCHEMES = {"http": 80, "https": 443}
 
 
 class InferenceSettings(TidegateSettings):
-    """Where to listen, and which rule tables hold."""
+    """Where to listen, which rule tables hold, and where features and models are."""
 
     # host:port at which callers reach gRPC; bound as well unless inference_bind says otherwise.
     inference_address: str = "127.0.0.1:50051"
@@ -33,6 +33,23 @@ class InferenceSettings(TidegateSettings):
     # Rule tables that replace the project's own.
     network_rules_file: Path = NETWORK_RULES
     decline_rules_file: Path = DECLINE_RULES
+    # The online store of features: Valkey, or anything that speaks Redis. Unset: models that need features fall back.
+    redis_url: SecretStr | None = None
+    # How long one call waits for its features.
+    inference_feature_timeout_ms: Annotated[int, Field(ge=1, le=10_000)] = 40
+    # Unanswered reads in a row after which the store is not asked until it answers a probe.
+    inference_feature_failures: Annotated[int, Field(ge=1)] = 5
+    # Base URL of the model registry. Unset: rules answer.
+    mlflow_url: str | None = None
+    # user:password, where MLflow asks for it.
+    mlflow_auth: SecretStr | None = None
+    # How often it is asked which versions are to serve.
+    inference_model_poll_seconds: Annotated[float, Field(gt=0)] = 3.0
+    # Folder where fetched models are kept: with it a restart needs no MLflow.
+    inference_model_folder: Path = Path(".cache/models")
+    # Where the prediction log goes, with the registry of its schema; unset: there is none, and no challenger is asked.
+    kafka_bootstrap_servers: str | None = None
+    schema_registry_url: str | None = None
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -55,6 +72,14 @@ class InferenceSettings(TidegateSettings):
     def http_host_port(self) -> tuple[str, int]:
         """Host and port to bind for JSON."""
         return self._http_bind()
+
+    @property
+    def mlflow_credentials(self) -> tuple[str, str] | None:
+        """User and password."""
+        if self.mlflow_auth is None:
+            return None
+        user, _, password = self.mlflow_auth.get_secret_value().partition(":")
+        return user, password
 
     @property
     def json_speaks_tls(self) -> bool:

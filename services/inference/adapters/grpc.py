@@ -18,7 +18,7 @@ from tidegate.inference.v1 import (
 from services.inference.adapters.desk import Desk
 from services.runtime import contract
 
-Answer = Callable[[Any], Awaitable[Message]]
+Answer = Callable[[Any, float | None], Awaitable[Message]]
 
 _DESCRIPTORS: tuple[ServiceDescriptor, ...] = tuple(
     service
@@ -64,7 +64,7 @@ def compile_contracts() -> None:
 
 
 def _behaviour(answer: Answer) -> Callable[[Any, Any], Awaitable[Message]]:
-    async def behaviour(request: Any, _context: Any) -> Message:
-        return await answer(request)
+    async def behaviour(request: Any, context: Any) -> Message:
+        return await answer(request, context.time_remaining())
 
     return behaviour

@@ -1,5 +1,6 @@
 """The four questions as JSON over HTTP, with probes, metrics and documentation made from the contracts."""
 
+import http
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -105,8 +106,10 @@ def questions(desk: Desk) -> tuple[Question, ...]:
     )
 
 
-def build_app(desk: Desk, clock: Clock, ready: probes.Check, version: str) -> FastAPI:
-    """The JSON application."""
+def build_app(
+    desk: Desk, clock: Clock, ready: probes.Check, version: str, remarks: Callable[[], Sequence[str]] = tuple
+) -> FastAPI:
+    """The JSON application. Remarks are told by /readyz while it is ready: they keep nobody from being answered."""
     app = _DocumentedApp(title="Tidegate inference", version=version, docs_url=None, redoc_url=None)
     serve_docs(app)
     app.asked = questions(desk)
@@ -125,7 +128,7 @@ def build_app(desk: Desk, clock: Clock, ready: probes.Check, version: str) -> Fa
             responses=_responses(question),
         )
     for path in ("/healthz", "/readyz", "/metrics"):
-        app.add_api_route(path, _probe(path, ready), methods=["GET"], include_in_schema=False)
+        app.add_api_route(path, _probe(path, ready, remarks), methods=["GET"], include_in_schema=False)
     return app
 
 
@@ -196,9 +199,11 @@ def _refusal(status: int, error: str, message: str, broken: Sequence[BrokenRule]
     return Response(content, status_code=status, media_type=_JSON)
 
 
-def _probe(path: str, ready: probes.Check) -> Callable[[], Response]:
+def _probe(path: str, ready: probes.Check, remarks: Callable[[], Sequence[str]]) -> Callable[[], Response]:
     def probe() -> Response:
         status, content_type, body = probes.answer(path, ready)
+        if path == "/readyz" and status == http.HTTPStatus.OK:
+            body += "".join(f"{remark}\n" for remark in remarks()).encode()
         return Response(body, status_code=status, media_type=content_type)
 
     return probe

@@ -9,6 +9,7 @@ from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE
 
 from services.inference.case import Case, CaseReader
 from services.inference.handler import Handler
+from services.inference.serving import Serving
 from services.inference.tables import read_rule_tables
 from services.inference.wiring import rules_handler
 
@@ -62,3 +63,8 @@ def case(asked: PaymentContext) -> Case:
 def handler() -> Handler:
     """Rules behind the guard, as in production."""
     return rules_handler(TABLES)
+
+
+def by_rules() -> Serving:
+    """The same as what serves where no model does."""
+    return Serving(handler())

@@ -14,9 +14,11 @@ from tidegate.inference.v1.assessment_service_pb2 import (
 )
 
 from services.inference.adapters.desk import SLICE, Desk
+from services.inference.features import Features
 from services.inference.handler import Handler
+from services.inference.serving import Serving
 from services.runtime.clock import FrozenClock
-from tests.unit.inference.contexts import declined, handler
+from tests.unit.inference.contexts import by_rules, declined, handler
 
 CLOCK = FrozenClock(datetime(2026, 11, 1, 12, 0, 1, tzinfo=UTC))
 
@@ -28,10 +30,12 @@ class Watched(Handler):
         self.given: list[int] = []
         self._real = handler()
 
-    def assess(self, items: Sequence[AssessmentItem], at: Timestamp) -> AssessResponse:
+    def assess(
+        self, items: Sequence[AssessmentItem], at: Timestamp, features: Sequence[Features] = ()
+    ) -> AssessResponse:
         """Note and pass on."""
         self.given.append(len(items))
-        return self._real.assess(items, at)
+        return self._real.assess(items, at, features)
 
 
 def batch(size: int) -> AssessRequest:
@@ -45,7 +49,7 @@ def batch(size: int) -> AssessRequest:
 @pytest.mark.parametrize("size", [1, SLICE, SLICE + 1, 3 * SLICE - 1, 500])
 async def test_a_batch_is_answered_whole_and_in_order(size: int) -> None:
     watched = Watched()
-    response = await Desk(watched, CLOCK).assess(batch(size))
+    response = await Desk(lambda: Serving(watched), CLOCK).assess(batch(size))
     assert [each.payment_id for each in response.assessments] == [f"pi_{number}" for number in range(size)]
     assert sum(watched.given) == size
     assert max(watched.given) <= SLICE
@@ -53,7 +57,7 @@ async def test_a_batch_is_answered_whole_and_in_order(size: int) -> None:
 
 async def test_a_cancelled_batch_stops_working() -> None:
     watched = Watched()
-    answering = asyncio.create_task(Desk(watched, CLOCK).assess(batch(500)))
+    answering = asyncio.create_task(Desk(lambda: Serving(watched), CLOCK).assess(batch(500)))
     await asyncio.sleep(0)
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -71,7 +75,7 @@ async def test_a_batch_lets_others_have_their_turn() -> None:
             await asyncio.sleep(0)
 
     waiting = asyncio.create_task(other())
-    await Desk(Watched(), CLOCK).assess(batch(500))
+    await Desk(lambda: Serving(Watched()), CLOCK).assess(batch(500))
     waiting.cancel()
     assert turns >= 500 / SLICE - 1
 
@@ -82,6 +86,6 @@ async def test_every_answer_is_counted_by_question_and_fallback() -> None:
         return REGISTRY.get_sample_value("tidegate_predictions_total", labels) or 0
 
     before = {question: counted(question) for question in ("fraud", "retry", "churn")}
-    await Desk(handler(), CLOCK).assess(batch(45))
+    await Desk(by_rules, CLOCK).assess(batch(45))
     grown = {question: counted(question) - before[question] for question in before}
     assert grown == {"fraud": 45, "retry": 45, "churn": 0}

@@ -11,7 +11,7 @@ from services.inference.adapters import json_codec
 from services.inference.adapters.desk import Desk
 from services.inference.adapters.http import build_app
 from services.runtime.clock import FrozenClock
-from tests.unit.inference.contexts import handler
+from tests.unit.inference.contexts import by_rules
 from tests.unit.inference.test_json_codec import PAYMENT
 
 CLOCK = FrozenClock(datetime(2026, 11, 1, 12, 0, 1, tzinfo=UTC))
@@ -21,7 +21,7 @@ PATHS = ("/fraud/score", "/retry/strategy", "/churn/predict", "/recovery/recomme
 class BrokenDesk(Desk):
     """Answers off-contract, as a predictor with a defect would."""
 
-    async def score(self, request: object) -> ScoreResponse:
+    async def score(self, request: object, time_left: float | None = None) -> ScoreResponse:
         """No decision, no provenance."""
         return ScoreResponse(fraud_probability=7)
 
@@ -29,7 +29,7 @@ class BrokenDesk(Desk):
 class FailingDesk(Desk):
     """Fails with a customer's data in the error's text."""
 
-    async def score(self, request: object) -> ScoreResponse:
+    async def score(self, request: object, time_left: float | None = None) -> ScoreResponse:
         """Raise as a careless library would."""
         raise ValueError("cannot convert cus_secret")
 
@@ -41,7 +41,7 @@ def client(desk: Desk, missing: str | None = None) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def inference() -> AsyncIterator[httpx.AsyncClient]:
-    async with client(Desk(handler(), CLOCK)) as connected:
+    async with client(Desk(by_rules, CLOCK)) as connected:
         yield connected
 
 
@@ -102,7 +102,7 @@ async def test_an_error_while_a_body_is_read_is_answered_as_any_other(
 
 
 async def test_a_caller_who_leaves_in_the_middle_of_a_body_is_no_error() -> None:
-    app = build_app(Desk(handler(), CLOCK), CLOCK, lambda: None, "1")
+    app = build_app(Desk(by_rules, CLOCK), CLOCK, lambda: None, "1")
     sent: list[Any] = []
 
     async def receive() -> dict[str, str]:
@@ -127,21 +127,21 @@ async def test_a_body_larger_than_any_request_is_refused(inference: httpx.AsyncC
 
 
 async def test_an_off_contract_answer_is_withheld() -> None:
-    async with client(BrokenDesk(handler(), CLOCK)) as inference:
+    async with client(BrokenDesk(by_rules, CLOCK)) as inference:
         answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
     assert (answer.status_code, answer.json()["error"]) == (500, "internal")
     assert "fraud_probability" not in answer.text
 
 
 async def test_an_error_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
-    async with client(FailingDesk(handler(), CLOCK)) as inference:
+    async with client(FailingDesk(by_rules, CLOCK)) as inference:
         answer = await inference.post("/fraud/score", json={"payment": PAYMENT})
     assert (answer.status_code, answer.json()["message"]) == (500, "internal error: ValueError")
     assert "cus_secret" not in answer.text + "".join(capsys.readouterr())
 
 
 async def test_ready_says_what_is_missing() -> None:
-    async with client(Desk(handler(), CLOCK), missing="starting") as inference:
+    async with client(Desk(by_rules, CLOCK), missing="starting") as inference:
         assert (await inference.get("/healthz")).status_code == 200
         unready = await inference.get("/readyz")
     assert (unready.status_code, unready.text) == (503, "starting")

@@ -1,0 +1,1 @@
+"""Trained models behind the predictor ports, each with the rules to fall back on."""

@@ -1,0 +1,91 @@
+"""Makes a model's rows from cases by the names of its features, and tells how each value came to be used."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tidegate.inference.v1.payment_context_pb2 import (
+    FALLBACK_CAUSE_FEATURES_STALE,
+    FALLBACK_CAUSE_UNSPECIFIED,
+    FallbackCause,
+    FeatureUse,
+)
+
+from mlops.features.catalog import FEATURES, VIEWS, Entity
+from mlops.features.online import ViewVector
+from mlops.features.payment import OWN_FEATURES, context_features
+from services.inference.case import Case
+
+OWN_VIEW: Final = "payment"
+"""What the payment itself shows: never stored, always there, of age 0."""
+
+_ENTITY_OF_VIEW: Final = {view.name: view.entity for view in VIEWS}
+_CATALOG: Final = {feature.name: feature for feature in FEATURES}
+_MILLISECOND_US: Final = 1000
+
+
+class UnknownFeaturesError(ValueError):
+    """A model wants features that serving cannot make; the message names them."""
+
+
+class Inputs:
+    """The columns of one model's rows."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        if unknown := [name for name in names if name not in _CATALOG and name not in OWN_FEATURES]:
+            raise UnknownFeaturesError(f"no feature is called {', '.join(unknown)}; see docs/features.md")
+        self._names = tuple(names)
+        views = [_CATALOG[name].view if name in _CATALOG else OWN_VIEW for name in names]
+        self._full_names = tuple(f"{view}:{name}" for view, name in zip(views, names, strict=True))
+        # The name in full and whose it is; None where the payment itself shows it.
+        self._sources = tuple(zip(self._full_names, map(_ENTITY_OF_VIEW.get, views), strict=True))
+        self._entities = frozenset(entity for _, entity in self._sources if entity is not None)
+
+    @property
+    def full_names(self) -> Sequence[str]:
+        """View and name of each column."""
+        return self._full_names
+
+    @property
+    def needs_store(self) -> bool:
+        """Whether any column is looked up."""
+        return bool(self._entities)
+
+    def obstacle(self, case: Case) -> "FallbackCause":
+        """Why no row can be made of a case; unspecified where one can.
+
+        An entity that was never seen is none: the model knows such. What is too old is: it may not be used, and an
+        entity that was heard of is no new one.
+        """
+        if not self._entities:
+            return FALLBACK_CAUSE_UNSPECIFIED
+        vectors = case.features.vectors
+        if vectors is None:
+            return case.features.cause
+        if any(vectors[entity].stale for entity in self._entities):
+            return FALLBACK_CAUSE_FEATURES_STALE
+        return FALLBACK_CAUSE_UNSPECIFIED
+
+    def row(self, case: Case) -> list[float]:
+        """The values; NaN where there is none."""
+        values: dict[str, float | None] = context_features(case.payment)
+        for entity in self._entities:
+            values |= _vectors(case)[entity].values
+        return [math.nan if (value := values[name]) is None else value for name in self._names]
+
+    def uses(self, case: Case) -> list[FeatureUse]:
+        """How each feature came to the answer, or why it did not."""
+        uses = []
+        vectors = _vectors(case)
+        for name, entity in self._sources:
+            if entity is None:
+                uses.append(FeatureUse(name=name, age_ms=0))
+            elif (vector := vectors.get(entity)) is None or vector.age_us is None:
+                uses.append(FeatureUse(name=name, missing=True))
+            else:
+                uses.append(FeatureUse(name=name, age_ms=vector.age_us // _MILLISECOND_US, stale=vector.stale))
+        return uses
+
+
+def _vectors(case: Case) -> Mapping[Entity, ViewVector]:
+    return case.features.vectors or {}

@@ -1,0 +1,50 @@
+"""What a trained model must be able to do to answer, whatever its question and its library."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from tidegate.inference.v1.payment_context_pb2 import Reason
+
+Rows = npt.NDArray[np.float64]
+
+
+class Verdict(NamedTuple):
+    """A calibrated probability, and what raised it most, strongest first."""
+
+    probability: float
+    reasons: Sequence[Reason]
+
+
+class ModelPort(Protocol):
+    """One version of one model. Stateless: a caller may keep asking a version after another has taken its place."""
+
+    @property
+    def name(self) -> str:
+        """As it is registered."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """As it is registered."""
+        ...
+
+    @property
+    def alias(self) -> str:
+        """The alias that it was fetched under."""
+        ...
+
+    @property
+    def features(self) -> Sequence[str]:
+        """The names of a row's columns."""
+        ...
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Probabilities from which on something is decided, by what."""
+        ...
+
+    def judge(self, rows: Rows) -> Sequence[Verdict]:
+        """One verdict for each row; NaN is a value that is not known. Any exception: the model failed."""
+        ...

@@ -1,0 +1,62 @@
+"""A model that serves one question: verdicts on cases, or the cause why the rules must answer."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+from tidegate.inference.v1.payment_context_pb2 import (
+    FALLBACK_CAUSE_MODEL_ERROR,
+    FALLBACK_CAUSE_UNSPECIFIED,
+    FallbackCause,
+    Provenance,
+)
+
+from services.inference.case import Case
+from services.inference.predictors.models.inputs import Inputs
+from services.inference.predictors.models.port import ModelPort, Verdict
+
+
+class Outcome(NamedTuple):
+    """What the model says of a case, or why it says nothing: one of both."""
+
+    verdict: Verdict | None
+    cause: "FallbackCause"
+
+
+class ServedModel:
+    """One version of a model with its inputs. UnknownFeaturesError where it wants what nobody can give."""
+
+    def __init__(self, model: ModelPort) -> None:
+        self.model = model
+        self.inputs = Inputs(model.features)
+
+    def outcomes(self, cases: Sequence[Case]) -> list[Outcome]:
+        """One for each case, in order. The model is asked once, for all cases that it can be asked about."""
+        causes = [self.inputs.obstacle(case) for case in cases]
+        judged = iter(self._judge([case for case, cause in zip(cases, causes, strict=True) if not cause]))
+        return [Outcome(None, cause) if cause else next(judged) for cause in causes]
+
+    def _judge(self, cases: Sequence[Case]) -> Sequence[Outcome]:
+        if not cases:
+            return ()
+        try:
+            verdicts = self.model.judge(np.array([self.inputs.row(case) for case in cases]))
+            return [Outcome(verdict, FALLBACK_CAUSE_UNSPECIFIED) for verdict, _ in zip(verdicts, cases, strict=True)]
+        except Exception:  # noqa: BLE001 - whatever it is, there are rules; the model's adapter has logged it
+            return [Outcome(None, FALLBACK_CAUSE_MODEL_ERROR)] * len(cases)
+
+    def provenance(self, case: Case, at: Timestamp) -> Provenance:
+        """Of an answer that the model gave."""
+        return Provenance(
+            model_name=self.model.name,
+            model_version=self.model.version,
+            model_alias=self.model.alias,
+            features=self.inputs.uses(case),
+            predicted_at=at,
+        )
+
+    def fell_back(self, provenance: Provenance, case: Case, cause: "FallbackCause") -> None:
+        """Put into the provenance of the rules' answer why it is theirs."""
+        provenance.fallback_cause = cause
+        provenance.features.extend(self.inputs.uses(case))

@@ -1,0 +1,64 @@
+"""Small trained models as folders, for tests and benchmarks: real boosters over the catalog's features."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import lightgbm
+import numpy as np
+
+from mlops.registry.artifact import ReasonText, TrainedModel
+from mlops.registry.calibration import Calibration
+
+FEATURES: Final = (
+    "amount_usd",
+    "card_foreign",
+    "failed_payments_7d",
+    "total_payments_30d",
+    "amount_zscore",
+    "card_attempts_1h",
+    "card_distinct_customers_24h",
+    "merchant_decline_rate_24h",
+)
+THRESHOLDS: Final[Mapping[str, float]] = {"review": 0.3, "decline": 0.7}
+
+
+def trained(
+    *,
+    features: Sequence[str] = FEATURES,
+    thresholds: Mapping[str, float] = THRESHOLDS,
+    always: float | None = None,
+    trees: int = 10,
+    seed: int = 1,
+) -> TrainedModel:
+    """A model in which the first column raises the probability; `always` makes it answer that one probability."""
+    random = np.random.default_rng(seed)
+    rows = random.normal(50, 30, size=(2_000, len(features)))
+    labels = rows[:, 0] + random.normal(0, 20, size=len(rows)) > 80
+    params: dict[str, Any] = {
+        "objective": "binary",
+        "num_leaves": 15,
+        "verbose": -1,
+        "num_threads": 1,
+        "seed": seed,
+        "deterministic": True,
+    }
+    booster = lightgbm.train(params, lightgbm.Dataset(rows, labels.astype(np.float64)), trees)
+    if always is None:
+        calibration = Calibration("platt", (1.0, 0.0))
+    else:
+        calibration = Calibration("platt", (0.0, float(np.log(always / (1 - always)))))
+    return TrainedModel(
+        booster=booster,
+        features=tuple(features),
+        calibration=calibration,
+        thresholds=thresholds,
+        reasons={"amount_usd": ReasonText("amount.high", "the amount is about USD {value}")},
+        metadata={"name": "fraud"},
+    )
+
+
+def folder(where: Path, **what: Any) -> Path:
+    """The same, saved."""
+    trained(**what).save(where)
+    return where
