@@ -25,7 +25,11 @@ _BYTES: Final = {outcome: bytes((outcome,)) for outcome in Outcome}
 
 def after(state: EventState, fact: PaymentFact) -> EventState:
     """The state after one fact more; the state itself where the fact tells nothing new."""
-    if fact.occurred_at_us <= max(state.floor_us, state.watermark_us - ATTEMPTS_KEPT_US):
+    horizon_us = state.watermark_us - ATTEMPTS_KEPT_US
+    # A score comes by a stream of its own, which may be far ahead of the payments' when both are read from their
+    # beginning, or far behind: it makes nothing else forget, and what was forgotten of attempts is nothing to it.
+    tells_a_score_only = fact.outcome is Outcome.OTHER
+    if fact.occurred_at_us <= (horizon_us if tells_a_score_only else max(state.floor_us, horizon_us)):
         return state
     changed = state
     match fact.outcome:
@@ -40,7 +44,9 @@ def after(state: EventState, fact: PaymentFact) -> EventState:
     if fact.fraud_score is not None:
         marks = changed.scores.marked(fact.occurred_at_us, identity(fact.payment_id), round(fact.fraud_score * MILLION))
         changed = changed if marks is changed.scores else changed._replace(scores=marks)
-    return changed if changed is state else _forgetting(changed, min(fact.occurred_at_us, fact.arrived_at_us))
+    if changed is state:
+        return state
+    return _forgetting(changed, NEVER if tells_a_score_only else min(fact.occurred_at_us, fact.arrived_at_us))
 
 
 def _attempted(state: EventState, fact: PaymentFact) -> EventState:

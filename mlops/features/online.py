@@ -63,7 +63,7 @@ class ViewVector:
     values: Values
     # How long before the event the entity was last heard of; None where the store holds nothing.
     age_us: int | None
-    # Whether what the store holds is older than the view's TTL: then it is not used.
+    # Whether what the store holds is older than the view's TTL: never to be used without saying so.
     stale: bool
 
     @property
@@ -145,7 +145,9 @@ def vector_for(fact: PaymentFact, found: Mapping[Entity, Stored]) -> Mapping[Ent
     """The features for an event, whether or not the stream has come to it: each view's, all three.
 
     The event need not be one that the stream carries. Of an entity that the event does not name, all values are None;
-    where the store holds nothing, or what is stale, they are those of one that was never seen before.
+    where the store holds nothing, they are those of one that was never seen before. A state tells what its values are
+    at the event's time however old it is: those of a stale one are the offline row's too, and whoever asks decides
+    whether to use them. Leaving them out here would make the values depend on whether the stream was faster.
     """
     named = entity_keys(fact)
     return {
@@ -157,9 +159,8 @@ def vector_for(fact: PaymentFact, found: Mapping[Entity, Stored]) -> Mapping[Ent
 def _view_vector(fact: PaymentFact, entity: Entity, held: Stored) -> ViewVector:
     at_us = fact.occurred_at_us
     age_us = _age_us(held.moment_us, at_us) if held.state is not None else None
-    stale = is_stale(VIEW_OF[entity], age_us)
-    state = states.empty(entity) if stale or held.state is None else held.state
-    return ViewVector(features(apply(state, fact), at_us), age_us, stale)
+    state = states.empty(entity) if held.state is None else held.state
+    return ViewVector(features(apply(state, fact), at_us), age_us, is_stale(VIEW_OF[entity], age_us))
 
 
 def _absent(entity: Entity) -> ViewVector:

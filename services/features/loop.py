@@ -147,9 +147,10 @@ class Loop:
 
     def _keep_house(self, stream: Stream) -> None:
         self._housekept = self._clock.monotonic()
-        unplaced = set(stream.unplaced())
-        lag = stream.lag()
-        placed = [partition for partition in lag if partition not in unplaced]
+        owned, lag = stream.owned(), stream.lag()
+        placed = sorted(set(owned).difference(stream.unplaced()))
+        # What went to another process is for that one to bring to its end: the store tells it.
+        self._rebuilding.intersection_update(owned)
         # A store that came back empty or older is noticed even when no message comes.
         held = self._store.offsets(placed)
         if moved := [partition for partition in placed if held[partition] != self._offsets.get(partition)]:
@@ -160,10 +161,9 @@ class Loop:
         self._report_lag(lag)
 
     def _rebuild_in_words(self, lag: Mapping[Partition, int]) -> str | None:
-        self._rebuilding.intersection_update(lag)
         if not self._rebuilding:
             return None
-        behind = sum(lag[partition] for partition in self._rebuilding)
+        behind = sum(lag.get(partition, 0) for partition in self._rebuilding)
         return f"features are built anew from the topics' first messages: {behind} messages to go"
 
     def _report_lag(self, lag: Mapping[Partition, int]) -> None:

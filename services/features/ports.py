@@ -72,6 +72,10 @@ class Stream(Protocol):
     A caller must not assume that a partition stays: another process may have it by the time its messages are applied.
     """
 
+    def owned(self) -> Sequence[Partition]:
+        """Partitions that the group has given to this process."""
+        ...
+
     def unplaced(self) -> Sequence[Partition]:
         """Partitions that wait to be told where to read: those that came, and those that were taken back."""
         ...

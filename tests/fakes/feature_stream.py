@@ -15,12 +15,17 @@ class MemoryStream(Stream):
         self.mirrored: dict[Partition, int] = {}
         self.down: str | None = None
         self.closed = False
+        # Whether nobody is told of ends just now, as while the broker takes its time.
+        self.ends_withheld = False
         # Each placement, as it was asked for.
         self.placements: list[tuple[Partition, int | None]] = []
         self._batch = batch
         self._positions: dict[Partition, int] = {}
         self._unplaced = set(self.records)
         self._ended: set[Partition] = set()
+
+    def owned(self) -> Sequence[Partition]:
+        return sorted(self.records)
 
     def unplaced(self) -> Sequence[Partition]:
         return sorted(self._unplaced)
@@ -48,6 +53,8 @@ class MemoryStream(Stream):
         return found
 
     def take_ended(self) -> Sequence[Partition]:
+        if self.ends_withheld:
+            return []
         ended, self._ended = self._ended - self._unplaced, set()
         return sorted(ended)
 
@@ -55,9 +62,8 @@ class MemoryStream(Stream):
         self.mirrored.update(offsets)
 
     def lag(self) -> Mapping[Partition, int]:
-        return {
-            partition: len(records) - self._positions.get(partition, 0) for partition, records in self.records.items()
-        }
+        """Of what was read from: of others librdkafka knows no position."""
+        return {at: len(records) - self._positions.get(at, 0) for at, records in self.records.items() if records}
 
     def missing(self) -> str | None:
         return self.down

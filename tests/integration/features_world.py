@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +14,15 @@ import httpx
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
+from redis import Redis
 from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from mlops.features.catalog import Entity
+from mlops.features.catalog import VIEW_OF, Entity
 from mlops.features.facts import PaymentFact, entity_keys
-from mlops.features.online import Stored
+from mlops.features.online import VALUE_FIELDS, Stored, stored_values
+from mlops.features.online_layout import hash_key
+from mlops.features.transform import Values
 from services.features.adapters.valkey import ValkeyStore
 from services.features.handler import EntityKey, Partition
 from services.runtime.clock import SystemClock
@@ -30,7 +32,7 @@ from tests.fakes.feature_messages import message
 from tests.fakes.schema_ids import FixedSchemaIds
 from tests.integration.features_process import SUFFIX_SETTING, topics_with
 
-SECONDS = 60.0
+SECONDS = 90.0
 _IDS = FixedSchemaIds()
 # Shorter than by default, so that a killed process's partitions are taken over sooner.
 _SESSION = "session.timeout.ms=6000\nheartbeat.interval.ms=1000\n"
@@ -113,6 +115,13 @@ class FeatureWorld:
         keys = list(entity_keys(fact).items())
         return {entity: held for (entity, _), held in self.states(keys).items()}
 
+    def feast_values(self, entity: Entity, key: str) -> Values:
+        """What Feast's fields hold, whose form another test compares with Feast."""
+        view = VIEW_OF[entity]
+        with Redis.from_url(self.redis_url) as client:
+            reply: Any = client.hmget(hash_key(view, key, self.suffix), list(VALUE_FIELDS[view.name]))
+        return stored_values(view, reply, 0).values
+
     def close(self) -> None:
         self._processes.close()
         self.store.close()
@@ -179,9 +188,9 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str, pause: fl
         time.sleep(pause)
 
 
-def arrived_now(fact: PaymentFact) -> int:
+def arrived_now() -> int:
     """Our clock, in microseconds since 1970."""
-    return int(datetime.now(UTC).timestamp() * 1_000_000)  # noqa: TID251 - what the process under test reads too
+    return int(SystemClock().now().timestamp() * 1_000_000)
 
 
 def _free_port() -> int:

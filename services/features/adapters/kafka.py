@@ -45,6 +45,10 @@ class KafkaStream(Stream):
             on_end=self._note_end,
         )
 
+    def owned(self) -> Sequence[Partition]:
+        """Partitions of this member."""
+        return sorted((at.topic, at.partition) for at in self._consumer.client.assignment())
+
     def unplaced(self) -> Sequence[Partition]:
         """Partitions that wait to be told where to read."""
         return sorted(self._unplaced)
@@ -55,8 +59,7 @@ class KafkaStream(Stream):
 
     def take_back(self, partitions: Sequence[Partition]) -> None:
         """Pause these until they are placed anew."""
-        owned = {(at.topic, at.partition) for at in self._consumer.client.assignment()}
-        taken = [partition for partition in partitions if partition in owned]
+        taken = sorted(set(partitions).intersection(self.owned()))
         self._consumer.client.pause([TopicPartition(*partition) for partition in taken])
         self._unplaced.update(taken)
         self._ended.difference_update(taken)
@@ -80,9 +83,8 @@ class KafkaStream(Stream):
 
     def mirror(self, offsets: Mapping[Partition, int]) -> None:
         """Commit to the group, which nothing reads but who watches its lag."""
-        owned = {(at.topic, at.partition) for at in self._consumer.client.assignment()}
         try:
-            self._consumer.commit({partition: offset for partition, offset in offsets.items() if partition in owned})
+            self._consumer.commit(offsets)
         except NeighbourUnavailableError as error:
             _log.debug("batch.aborted", reason=str(error))
 

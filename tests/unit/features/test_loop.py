@@ -178,6 +178,22 @@ def test_what_is_built_anew_stays_told_when_the_process_dies_and_the_next_one_en
     assert world.store.rebuilding() == frozenset()
 
 
+def test_readers_are_told_of_partitions_without_a_message_too_until_their_end_is_known() -> None:
+    world = World([fact(1)])
+    world.stream.ends_withheld = True
+    told: list[frozenset[Partition]] = []
+    world.run(
+        turns=40,
+        happens={
+            5: lambda: tick(world),
+            10: lambda: told.append(world.store.rebuilding()),
+            11: lambda: setattr(world.stream, "ends_withheld", False),
+        },
+    )
+    assert told == [frozenset(world.stream.records)]
+    assert world.store.rebuilding() == frozenset()
+
+
 def test_while_the_store_is_away_nothing_is_lost_and_readiness_says_why(world: World) -> None:
     said: list[str | None] = []
     world.run(
