@@ -13,7 +13,7 @@ from services.normalizer.adapters.transactions import TransactionalProducer
 from services.normalizer.currencies import load_currencies
 from services.normalizer.declines import load_decline_classes
 from services.normalizer.handler import Normalizer
-from services.normalizer.loop import Loop, Readiness
+from services.normalizer.loop import Loop
 from services.normalizer.mappings.stripe import DECLINE_CODES, MAPPINGS
 from services.normalizer.mappings.stripe.amounts import UNITS
 from services.normalizer.money import units
@@ -27,6 +27,7 @@ from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.flood import FloodLimit
 from services.runtime.lifecycle import start_telemetry
 from services.runtime.probes import ProbeServer
+from services.runtime.readiness import Readiness
 from services.runtime.registry import RegistrySchemaIds
 from services.runtime.serde import SchemaIds
 from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings, read_settings

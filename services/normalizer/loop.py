@@ -16,6 +16,7 @@ from services.runtime.consumer import Record
 from services.runtime.contract import code_or_size
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.flood import FloodLimit
+from services.runtime.readiness import Readiness
 from services.runtime.telemetry import logger
 
 STAGE: Final = "normalizer"
@@ -29,32 +30,10 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _HOUSEKEEPING_SECONDS = 1.0
 _MOST_REPORTED_CODES = 1000
 _MOST_DRIFT_SERIES = 1000
-# A batch takes well under a second; a call to a broker that is away is waited for.
-_LONGEST_SILENCE_SECONDS = 5.0
 
 
 class FloodStoppedError(Exception):
     """More messages failed than a deploy or a sender in order would let fail; reading is on hold."""
-
-
-class Readiness:
-    """What keeps the process from working, in words; None where nothing does. Read by the probes' thread."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.missing: str | None = "starting"
-        self._clock = clock
-        self._alive_at = clock.monotonic()
-
-    def beat(self) -> None:
-        """The loop has come round: it hangs nowhere."""
-        self._alive_at = self._clock.monotonic()
-
-    def check(self) -> str | None:
-        """For the probe server."""
-        silent_seconds = self._clock.monotonic() - self._alive_at
-        if self.missing is None and silent_seconds > _LONGEST_SILENCE_SECONDS:
-            return f"no batch has ended for {silent_seconds:.0f} seconds: does Kafka answer?"
-        return self.missing
 
 
 class Loop:

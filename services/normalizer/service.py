@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from services.normalizer.loop import RESUME, FloodStoppedError, Loop, Readiness
+from services.normalizer.loop import RESUME, FloodStoppedError, Loop
 from services.normalizer.pipeline import Pipeline
 from services.normalizer.ports import Stream, StreamHeldError, StreamLostError
 from services.runtime.errors import DeployStepMissingError, NeighbourUnavailableError
+from services.runtime.readiness import Readiness
 from services.runtime.telemetry import logger
 
 EXIT_STOPPED: Final = 0

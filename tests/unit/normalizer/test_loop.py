@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
 
-from services.normalizer.loop import FloodStoppedError, Loop, Readiness
+from services.normalizer.loop import FloodStoppedError, Loop
 from services.normalizer.pipeline import Pipeline
 from services.normalizer.ports import StreamLostError
 from services.normalizer.sources import TOPICS
@@ -18,6 +18,7 @@ from services.runtime.consumer import Record
 from services.runtime.errors import NeighbourUnavailableError, Position
 from services.runtime.flood import FloodLimit
 from services.runtime.producer import Outgoing
+from services.runtime.readiness import Readiness
 from services.runtime.serde import TopicSerde
 from tests.fakes.schema_ids import FixedSchemaIds
 from tests.fakes.stream import MemoryBroker, MemoryStream

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from services.normalizer.loop import Loop, Readiness
+from services.normalizer.loop import Loop
 from services.normalizer.pipeline import Pipeline
 from services.normalizer.ports import Stream, StreamHeldError, StreamLostError
 from services.normalizer.service import EXIT_FAILED, EXIT_FLOOD, EXIT_STOPPED, serve
 from services.runtime.clock import FrozenClock
 from services.runtime.errors import DeployStepMissingError, NeighbourUnavailableError
 from services.runtime.flood import FloodLimit
+from services.runtime.readiness import Readiness
 from tests.fakes.stream import MemoryBroker, MemoryStream
 from tests.unit.normalizer.test_loop import BAD, PIPELINE, InstantEvent, StoppingAtTheEnd, good, ids, records
 
