@@ -6,7 +6,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from stack.engines.postgresql import READER, WRITER
-from stack.environment import engine_addresses, inference_addresses, online_store_address, provider_secrets
+from stack.environment import (
+    engine_addresses,
+    inference_addresses,
+    online_store_address,
+    provider_secrets,
+    store_addresses,
+)
 from stack.home import REPOSITORY_ROOT, STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
 from stack.probes import answer
@@ -15,6 +21,9 @@ from stack.program import Context, Kind, Program
 from stack.settings import WholeNumber
 
 NORMALIZERS = WholeNumber("TIDEGATE_STACK_NORMALIZERS", default=2, least=1, most=32)
+
+# What inference needs of the engines' addresses: it has no business in the database.
+_PREDICTION_LOG = ("TIDEGATE_KAFKA_BOOTSTRAP_SERVERS", "TIDEGATE_SCHEMA_REGISTRY_URL")
 
 Environment = Callable[[Context], Mapping[str, str]]
 
@@ -83,7 +92,13 @@ def _gateway(context: Context) -> Mapping[str, str]:
 
 
 def _inference(context: Context) -> Mapping[str, str]:
-    return inference_addresses(context)
+    engines = engine_addresses(context, READER)
+    return {
+        **{name: engines[name] for name in _PREDICTION_LOG},
+        **inference_addresses(context),
+        **store_addresses(context),
+        "TIDEGATE_INFERENCE_MODEL_FOLDER": str(context.home.data("inference") / "models"),
+    }
 
 
 def _consumer(name: str) -> Environment:

@@ -63,7 +63,10 @@ def test_only_those_who_verify_or_send_webhooks_get_the_secret(context: Context)
 
 def test_the_online_store_is_entered_by_those_alone_that_use_it(context: Context) -> None:
     assert "TIDEGATE_REDIS_URL" in public_environment(context, ())
-    assert {one.name for one in WHOLE if "TIDEGATE_REDIS_URL" in one.launch(context).environment} == {"features"}
+    assert {one.name for one in WHOLE if "TIDEGATE_REDIS_URL" in one.launch(context).environment} == {
+        "features",
+        "inference",
+    }
 
 
 def test_the_file_is_one_sorted_assignment_a_line() -> None:
