@@ -228,8 +228,9 @@ def test_the_indexes_can_be_taken_back_and_made_again(database: Database) -> Non
     def indexes() -> int:
         return len(run(database, "SELECT 1 FROM pg_indexes WHERE indexname LIKE 'payment_events_failed_by_%'"))
 
+    newest = upgrade(database.url())
     assert indexes() == 3
     assert downgrade(database.url(), "0001") == "0001"
     assert indexes() == 0
-    assert upgrade(database.url()) == "0002"
+    assert upgrade(database.url()) == newest
     assert indexes() == 3
