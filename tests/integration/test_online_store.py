@@ -1,5 +1,8 @@
 """Feast reads from a real Valkey exactly what we wrote, and we read exactly what Feast wrote."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -18,8 +21,8 @@ from mlops.features.repo.settings import FeatureRepoSettings
 from mlops.features.repo.store import REPO, environment
 from mlops.features.transform import Values
 
-# Feast and its own libraries warn of each other.
-pytestmark = pytest.mark.filterwarnings("ignore")
+# Feast and its own libraries warn of each other, and take half a minute to be imported on a busy machine.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(400)]
 
 # A database that no other test and no stack has: Feast's project has one name.
 _DATABASE = "7"
@@ -27,7 +30,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=120)
 Written: TypeAlias = tuple[View, Sequence[tuple[str, Values]]]
 MOMENTS_US = st.integers(1_000_000, 4_102_444_800_000_000)
 # A row of some thirty values takes longer to shrink than to read.
-ENOUGH = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate])
+ENOUGH = settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.generate])
 
 
 def a_value(feature: Feature, whole: st.SearchStrategy[int]) -> st.SearchStrategy[float | None]:
@@ -67,22 +70,18 @@ def client(redis_url: str) -> Iterator["Redis"]:
 @pytest.fixture(scope="module")
 def feast(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Feast's own store over the same Valkey, registered as a deployment registers it."""
+    home = tmp_path_factory.mktemp("feast")
+    given = FeatureRepoSettings(redis_url=redis_url, features_folder=home, feast_registry=home / "registry.db")
+    named = {f"TIDEGATE_{name.upper()}": str(value) for name, value in given.model_dump().items()}
+    command = [sys.executable, "-m", "mlops.features.repo"]
+    subprocess.run(command, env={**os.environ, **named}, capture_output=True, check=True)
     from feast import FeatureStore
     from feast.repo_config import load_repo_config
 
-    from mlops.features.repo.objects import entity, feature_view
-
-    home = tmp_path_factory.mktemp("feast")
-    given = FeatureRepoSettings(redis_url=redis_url, features_folder=home, feast_registry=home / "registry.db")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(given).items():
             patch.setenv(name, value)
-        store = FeatureStore(config=load_repo_config(REPO, REPO / "feature_store.yaml"))
-    # Its data come from here, not from the files that the views name: they are not asked for.
-    for view in VIEWS:
-        store.registry.apply_entity(entity(view), store.project)
-        store.registry.apply_feature_view(feature_view(view, home), store.project)
-    return store
+        return FeatureStore(config=load_repo_config(REPO, REPO / "feature_store.yaml"))
 
 
 @ENOUGH
