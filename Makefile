@@ -37,6 +37,10 @@ status: setup ## Show engines, services, lag and counts on one screen
 logs: setup ## Follow the logs; one part only: make logs NAME=gateway
 	@$(PY) -m stack logs $(NAME)
 
+.PHONY: train
+train: setup ## Train the models on a history (made where there is none), register them, let a first champion serve
+	@$(WITH_STACK) $(PY) -m mlops.training
+
 .PHONY: gen
 gen: setup ## Regenerate gen/ from proto/, byte for byte, and docs/features.md
 	@$(PY) -m codegen.python

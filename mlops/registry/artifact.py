@@ -140,6 +140,12 @@ class TrainedModel:
         )
 
 
+def artifact_digest(folder: Path) -> str:
+    """Return a SHA-256 of what answers in a saved model: the same for the same model, whichever code made it when."""
+    files: Mapping[str, str] = _read(folder / _METADATA)["files"]
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+
+
 def _write(path: Path, data: object) -> None:
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -65,9 +65,7 @@ def events(folder: Path) -> Iterator[UnifiedPaymentEvent]:
     with pq.ParquetFile(file) as history:
         columns = [field.name for field in UnifiedPaymentEvent.DESCRIPTOR.fields]
         if missing := sorted(set(columns) - set(history.schema_arrow.names)):
-            raise ValueError(
-                f"{file} lacks the columns {', '.join(missing)}; make it anew with this simulator"
-            )
+            raise ValueError(f"{file} lacks the columns {', '.join(missing)}; make it anew with this simulator")
         for batch in history.iter_batches(_ROWS_AT_ONCE, columns=columns):
             yield from map(_event, batch.to_pylist())
 

@@ -11,8 +11,8 @@ from mlops.training.labels import DelayedLabels, Ints
 
 DAY_US: Final = 86_400_000_000
 LABEL_DELAY_DAYS: Final = 30
-"""Assumption: by then card networks' fraud reports (TC40, SAFE) and customers' calls have told of the frauds that nobody
-disputes. A dispute may come sooner, which settles nothing, or later."""
+"""Assumption: by then card networks' fraud reports (TC40, SAFE) and customers' calls have told of the frauds that are
+not disputed. A dispute may come sooner, which settles nothing, or later."""
 
 _LABELS: Final = Path("labels/payments.parquet")
 _NEVER: Final = np.iinfo(np.int64).max
