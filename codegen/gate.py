@@ -1,7 +1,9 @@
 """The gate around the contracts: lint, format, no breaking change, nothing generated out of date.
 
-Run as `python -m codegen.gate`. The breaking check (rule set FILE) compares with the last commit of main that can
-differ: HEAD while the tree has uncommitted contract changes, else the parent of the last commit that touched them.
+Run as `python -m codegen.gate`. The breaking check (rule set FILE) compares twice. With the history: where the branch
+left origin/main; without such a branch, HEAD while contract changes are uncommitted, else the parent of the last commit
+that touched the contracts. And, so that no row of commits gets past it, with gen/contracts.binpb: `make gen` refuses to
+generate a break, and what `make gen` did not generate is drift.
 """
 
 import filecmp
@@ -12,7 +14,7 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-from codegen import python
+from codegen import published, python
 from codegen.image import ROOT, GenerationError, place_validate_proto, run, tool
 
 _CONTRACTS = ("proto", "buf.yaml")
@@ -41,14 +43,28 @@ def check_drift() -> None:
         fresh = Path(scratch)
         python.generate(fresh)
         differing = sorted({*_differences(fresh, python.OUT), *_differences(python.OUT, fresh)})
+        published.write(fresh / published.PUBLISHED.name)
+        if (fresh / published.PUBLISHED.name).read_bytes() != published.PUBLISHED.read_bytes():
+            differing.append(published.PUBLISHED.name)
     if differing:
-        raise GenerationError("gen/python is out of date; run `make gen` and commit:\n  " + "\n  ".join(differing))
+        raise GenerationError("gen/ is out of date; run `make gen` and commit:\n  " + "\n  ".join(differing))
 
 
 def base_revision(repository: Path = ROOT) -> str | None:
-    """The commit to compare contracts with; None when there is none, as on the first commit or in a shallow clone."""
+    """The commit to compare contracts with; None outside git and on the first commit.
+
+    Raises GenerationError in a shallow clone: an earlier commit exists and is not here to compare with.
+    """
+    if _git(repository, "rev-parse", "--is-shallow-repository") == "true":
+        raise GenerationError(
+            "This clone is shallow, so contracts cannot be compared with earlier ones; run: git fetch --unshallow"
+        )
+    head = _git(repository, "rev-parse", "--verify", "--quiet", "HEAD")
+    fork = _git(repository, "merge-base", "HEAD", "origin/main")
+    if fork and fork != head:
+        return fork
     if _git(repository, "status", "--porcelain", "--", *_CONTRACTS):
-        return _git(repository, "rev-parse", "--verify", "--quiet", "HEAD") or None
+        return head or None
     last = _git(repository, "log", "-1", "--format=%H", "--", *_CONTRACTS)
     return (_git(repository, "rev-parse", "--verify", "--quiet", f"{last}^") or None) if last else None
 
@@ -80,6 +96,7 @@ def main() -> int:
     """Run every check; 0 when all pass."""
     try:
         check_style(ROOT)
+        published.check_unbroken()
         check_drift()
         revision = base_revision()
         with tempfile.TemporaryDirectory() as scratch:
@@ -89,8 +106,8 @@ def main() -> int:
     except GenerationError as error:
         print(error, file=sys.stderr)
         return 1
-    against = revision[:12] if revision else "nothing: no earlier commit is here"
-    print(f"contracts: lint, format and drift pass; no breaking change against {against}")
+    earlier = f" and commit {revision[:12]}" if revision else "; there is no earlier commit"
+    print(f"contracts: lint, format and drift pass; no breaking change against {published.PUBLISHED.name}{earlier}")
     return 0
 
 

@@ -1,14 +1,17 @@
 """Generates gen/python: messages, stubs, gRPC clients and the packaging of tidegate-contracts.
 
-Run as `python -m codegen.python`; the output depends on the contracts and the locked tools alone.
+Run as `python -m codegen.python`; the output depends on the contracts and the locked tools alone. What would break a
+reader of the published contracts (gen/contracts.binpb) is refused before anything is written.
 """
 
+import argparse
 import shutil
 import sys
 import tempfile
 import tomllib
 from pathlib import Path
 
+from codegen import published
 from codegen.image import ROOT, VALIDATE_PROTO, GenerationError, build_image, run, tool
 
 OUT = ROOT / "gen" / "python"
@@ -47,12 +50,18 @@ def project_version() -> str:
     return str(project["version"])
 
 
-def main() -> int:
-    """Regenerate gen/python in place: files of contracts that are gone disappear."""
+def main(arguments: list[str] | None = None) -> int:
+    """Regenerate gen/ in place, unless that breaks what is published: files of contracts that are gone disappear."""
+    parser = argparse.ArgumentParser(prog="python -m codegen.python", description=__doc__)
+    parser.add_argument("--accept-breaking", action="store_true", help="generate even what breaks published contracts")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch)
         try:
+            if not options.accept_breaking:
+                published.check_unbroken()
             generate(fresh)
+            published.write(published.PUBLISHED)
         except GenerationError as error:
             print(error, file=sys.stderr)
             return 1

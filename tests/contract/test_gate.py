@@ -1,11 +1,12 @@
 """The gate around the contracts bites."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from codegen import gate, python
+from codegen import gate, published, python
 from codegen.image import ROOT, GenerationError
 
 UNIFIED = "proto/tidegate/payments/v1/unified_payment_event.proto"
@@ -86,3 +87,85 @@ def test_edited_generated_code_is_found(tmp_path: Path, monkeypatch: pytest.Monk
         gate.check_drift()
     assert "unified_payment_event_pb2.pyi" in str(found.value)
     assert "orphan_pb2.py" in str(found.value)
+
+
+def test_a_break_is_refused_by_what_is_published_whatever_the_history_says(tmp_path: Path) -> None:
+    changed = workspace(tmp_path / "changed")
+    edit(changed, *BREAKING_CHANGES["changed type"])
+    with pytest.raises(GenerationError, match=r"amount_cents[\s\S]*--accept-breaking"):
+        published.check_unbroken(changed)
+
+
+def test_what_is_published_may_be_added_to(tmp_path: Path) -> None:
+    changed = workspace(tmp_path / "changed")
+    edit(changed, UNIFIED, "  bool livemode = 36;", "  bool livemode = 36;\n  // Something new.\n  bool added = 99;")
+    published.check_unbroken(changed)
+
+
+def test_a_contract_that_was_not_generated_is_drift_even_where_python_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = workspace(tmp_path / "other")
+    edit(other, UNIFIED, "  bool livemode = 36;", "  bool livemode = 36;\n  // Something new.\n  bool added = 99;")
+    stale = tmp_path / "contracts.binpb"
+    published.write(stale, other)
+    monkeypatch.setattr(published, "PUBLISHED", stale)
+    with pytest.raises(GenerationError, match=r"contracts\.binpb"):
+        gate.check_drift()
+
+
+class Repository:
+    """A small git repository with contracts in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.name", "A Tester")
+        self.git("config", "user.email", "tester@example.com")
+
+    def git(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def commit(self, text: str) -> str:
+        (self.folder / "proto").mkdir(exist_ok=True)
+        (self.folder / "proto" / "one.proto").write_text(text)
+        (self.folder / "buf.yaml").touch()
+        self.git("add", ".")
+        self.git("commit", "--quiet", "-m", text)
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    return Repository(folder)
+
+
+def test_a_branch_of_several_commits_is_compared_with_where_it_left_main(repository: Repository) -> None:
+    landed = repository.commit("landed")
+    repository.git("update-ref", "refs/remotes/origin/main", landed)
+    repository.commit("breaks")
+    repository.commit("only a comment")
+    assert gate.base_revision(repository.folder) == landed
+
+
+def test_main_itself_is_compared_with_the_contracts_before_its_last_change(repository: Repository) -> None:
+    first = repository.commit("first")
+    repository.commit("second")
+    assert gate.base_revision(repository.folder) == first
+
+
+def test_the_first_commit_has_nothing_to_be_compared_with(repository: Repository) -> None:
+    repository.commit("first")
+    assert gate.base_revision(repository.folder) is None
+
+
+def test_a_shallow_clone_is_refused_with_what_to_do(repository: Repository, tmp_path: Path) -> None:
+    repository.commit("first")
+    repository.commit("second")
+    repository.git("clone", "--quiet", "--depth", "1", repository.folder.as_uri(), str(tmp_path / "shallow"))
+    with pytest.raises(GenerationError, match="git fetch --unshallow"):
+        gate.base_revision(tmp_path / "shallow")
