@@ -10,9 +10,10 @@ from pathlib import Path
 
 from mlops.registry.audit import AuditRecord
 from mlops.registry.policy import POLICY_FILE, PolicyError, policy_for
+from mlops.registry.ports import CHAMPION, RegistryError
 from mlops.registry.promotion import Order, RefusedError, promote, rollback
 from mlops.registry.settings import registry_from
-from mlops.registry.store import CHAMPION, Registry, RegistryError
+from mlops.registry.store import Registry
 
 REFUSED, FAILED = 1, 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from mlops.registry.audit import AuditRecord, to_go_back_to
 from mlops.registry.evidence import Evidence
 from mlops.registry.policy import Policy, Refusal, refusals
-from mlops.registry.store import CHALLENGER, CHAMPION, Registry, RegistryError
+from mlops.registry.ports import CHALLENGER, CHAMPION, ChampionRegistry, RegistryError
 
 
 class RefusedError(Exception):
@@ -30,7 +30,7 @@ class Order:
     why: str
 
 
-def promote(registry: Registry, model: str, number: str | None, policy: Policy, order: Order) -> AuditRecord:
+def promote(registry: ChampionRegistry, model: str, number: str | None, policy: Policy, order: Order) -> AuditRecord:
     """Make a version (default: the challenger) the champion.
 
     Raises:
@@ -55,14 +55,14 @@ def promote(registry: Registry, model: str, number: str | None, policy: Policy, 
     return record
 
 
-def _challenger(registry: Registry, model: str) -> str:
+def _challenger(registry: ChampionRegistry, model: str) -> str:
     challenger = registry.by_alias(model, CHALLENGER)
     if challenger is None:
         raise RegistryError(f"{model} has no challenger; name a version with --version (`show {model}` lists them)")
     return challenger.number
 
 
-def rollback(registry: Registry, model: str, order: Order) -> AuditRecord:
+def rollback(registry: ChampionRegistry, model: str, order: Order) -> AuditRecord:
     """Make the version that served before the champion's promotion the champion again; no policy is asked.
 
     Raises:

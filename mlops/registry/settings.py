@@ -2,7 +2,8 @@
 
 import os
 
-from mlops.registry.store import Registry, RegistryError
+from mlops.registry.ports import RegistryError
+from mlops.registry.store import Registry
 
 URL_VARIABLE = "TIDEGATE_MLFLOW_URL"
 

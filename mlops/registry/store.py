@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from mlops.registry.audit import AuditRecord
 from mlops.registry.evidence import EVIDENCE_FILE, Evidence
+from mlops.registry.ports import CHAMPION, RegistryError, UnknownVersionError, Version
 
-CHAMPION: Final = "champion"
-CHALLENGER: Final = "challenger"
 MODEL_FOLDER: Final = "model"
 """Where a run keeps the folder that serves (mlops/registry/artifact.py)."""
 
@@ -29,27 +28,6 @@ _MANNERS: Final = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _PAGE: Final = 100
-
-
-class RegistryError(Exception):
-    """The registry cannot do it; the message says why and what to do."""
-
-
-class UnknownVersionError(RegistryError):
-    """There is no such model, version or alias."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A registered version of a model."""
-
-    model: str
-    number: str
-    run_id: str
-    source: str
-    created_ms: int
-    aliases: tuple[str, ...]
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +141,16 @@ class Registry:
             self._client.delete_registered_model_alias(model, alias)
 
     def change_champion(self, record: AuditRecord, folder: Path) -> None:
-        """Write the record, then move the alias, then sign the record off.
+        """Write the record, then move the alias, then sign the record off: nothing ever serves without a record.
 
         The record is an artifact of a run of its own, one line of JSON, and a tag of the model. A crash in between
-        leaves a run that is not finished: nothing ever serves without a record.
+        leaves a record whose run is not finished: the alias says whether it moved.
         """
         with self._asking(f"change the champion of {record.model}"):
             run_id = self._open_record(record, folder)
+            tag = f"{_AUDIT_TAG}{record.at_ms}.{record.to_version}"
+            self._client.set_registered_model_tag(record.model, tag, record.as_line())
             self._client.set_registered_model_alias(record.model, CHAMPION, record.to_version)
-            self._client.set_registered_model_tag(record.model, f"{_AUDIT_TAG}{record.at_ms}", record.as_line())
             self._client.set_terminated(run_id, end_time=record.at_ms)
 
     def _open_record(self, record: AuditRecord, folder: Path) -> str:

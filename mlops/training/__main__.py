@@ -11,9 +11,10 @@ from typing import Final
 from mlops.registry.__main__ import FAILED, REFUSED, said, shown
 from mlops.registry.artifact import ArtifactError
 from mlops.registry.policy import policy_for
+from mlops.registry.ports import CHALLENGER, CHAMPION, RegistryError
 from mlops.registry.promotion import Order, RefusedError, promote
 from mlops.registry.settings import registry_from
-from mlops.registry.store import CHALLENGER, CHAMPION, Registry, RegistryError
+from mlops.registry.store import Registry
 from mlops.training.fraud.world import train_fraud
 from mlops.training.worlds import CACHE, WORLD, made
 

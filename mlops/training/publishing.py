@@ -8,17 +8,9 @@ from typing import Any, Final
 
 from mlops.registry.artifact import TrainedModel, artifact_digest
 from mlops.registry.evidence import EVIDENCE_FILE, Evidence
+from mlops.registry.ports import CHALLENGER, CHAMPION, Version
 from mlops.registry.promotion import metrics_of
-from mlops.registry.store import (
-    CHALLENGER,
-    CHAMPION,
-    DIGEST_TAG,
-    JUDGED_AGAINST_TAG,
-    MODEL_FOLDER,
-    Registry,
-    Training,
-    Version,
-)
+from mlops.registry.store import DIGEST_TAG, JUDGED_AGAINST_TAG, MODEL_FOLDER, Registry, Training
 from mlops.training.cards import Purpose, card
 from mlops.training.dataset import Bools
 from mlops.training.judging import Answers

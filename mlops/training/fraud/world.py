@@ -13,8 +13,9 @@ from mlops.features.payment import OWN_FEATURES
 from mlops.registry.artifact import ArtifactError, TrainedModel
 from mlops.registry.evidence import Estimate, Evidence
 from mlops.registry.policy import champion_of
+from mlops.registry.ports import CHAMPION, RegistryError
 from mlops.registry.settings import registry_from
-from mlops.registry.store import CHAMPION, Registry, RegistryError
+from mlops.registry.store import Registry
 from mlops.training.baseline import LogisticRegression
 from mlops.training.cards import Purpose
 from mlops.training.fraud.world_data import Attempts, Split

@@ -1,0 +1,97 @@
+"""What is trained on at a moment depends on nothing that came to be known after it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlops.training.dataset import Dataset
+from mlops.training.fraud.truth import DAY_US
+from mlops.training.fraud.world_data import Attempts, Split
+from mlops.training.labels import Bools, DelayedLabels, Ints
+
+DAYS, TEST_DAYS, DELAY_DAYS, A_DAY = 200, 40, 20, 12
+NEVER = np.iinfo(np.int64).max
+SPLIT_DAY = DAYS - DELAY_DAYS - TEST_DAYS
+
+
+def attempts(seed: int = 1) -> Attempts:
+    """Return attempts of 200 days; a third of the frauds is disputed, up to 60 days later."""
+    random = np.random.default_rng(seed)
+    rows = DAYS * A_DAY
+    occurred = np.sort(random.integers(0, DAYS * DAY_US, rows))
+    fraud = random.random(rows) < 0.1
+    disputed = occurred + random.integers(0, 60 * DAY_US, rows)
+    known = np.where(random.random(rows) < 0.3, disputed, occurred + DELAY_DAYS * DAY_US)
+    values = Dataset.of_columns(
+        {"amount": random.random(rows)},
+        label=fraud,
+        seconds=occurred // 1_000_000,
+        card=np.arange(rows),
+        amount_cents=random.integers(1, 100, rows),
+        asked=random.random(rows) < 0.8,
+    )
+    table = pa.table({"currency": ["USD"] * rows, "merchant_id": ["m"] * rows, "recurring": [0.0] * rows})
+    return Attempts(table, DelayedLabels(occurred, fraud, known, DELAY_DAYS * DAY_US), values, DAYS * DAY_US)
+
+
+def split(of: Attempts) -> Split:
+    return of.split(test_days=TEST_DAYS)
+
+
+def with_labels(of: Attempts, *, label: Bools, known_us: Ints) -> Attempts:
+    labels = replace(of.labels, label=label, known_us=known_us)
+    return replace(of, labels=labels, values=replace(of.values, label=label))
+
+
+def test_a_label_that_comes_to_be_known_later_changes_nothing_that_is_trained_on() -> None:
+    of = attempts()
+    labels, at = of.labels, SPLIT_DAY * DAY_US
+    not_known = (labels.known_us > at) | (labels.occurred_us + labels.delay_us > at)
+    assert (labels.label & not_known & (labels.occurred_us < at)).sum() > 20, "there is something to leak"
+    flipped = with_labels(
+        of,
+        label=labels.label ^ not_known,
+        known_us=np.where(not_known, np.maximum(labels.known_us, at + 1), labels.known_us),
+    )
+    assert split(flipped).trained.fingerprint() == split(of).trained.fingerprint()
+    assert split(flipped).tested.fingerprint() != split(of).tested.fingerprint()
+
+
+def test_a_label_that_was_known_in_time_is_trained_on() -> None:
+    of = attempts()
+    early = of.labels.occurred_us + of.labels.delay_us <= SPLIT_DAY * DAY_US
+    flipped = with_labels(of, label=of.labels.label ^ early, known_us=np.where(early, 0, of.labels.known_us))
+    assert split(flipped).trained.fingerprint() != split(of).trained.fingerprint()
+
+
+def test_a_fraud_that_is_disputed_after_the_split_is_honest_for_training() -> None:
+    of = attempts()
+    late = of.labels.label & (of.labels.known_us > SPLIT_DAY * DAY_US)
+    settled = of.labels.settled(SPLIT_DAY * DAY_US)
+    assert (late & settled).any()
+    assert not of.labels.as_of(SPLIT_DAY * DAY_US)[late].any()
+
+
+def test_training_stops_a_delay_before_the_tested_days_and_those_a_delay_before_now() -> None:
+    parts = split(attempts())
+    assert parts.trained.seconds.max() < (SPLIT_DAY - DELAY_DAYS) * 86_400
+    assert parts.trained.seconds.min() >= 30 * 86_400
+    assert parts.tested.seconds.min() >= SPLIT_DAY * 86_400
+    assert parts.tested.seconds.max() < (DAYS - DELAY_DAYS) * 86_400
+    assert parts.tested.asked.all()
+    assert not parts.trained.asked.all(), "failed attempts are learned from"
+    assert all(len(part) == len(parts.tested) for part in parts.segments.values())
+
+
+def test_what_happens_after_the_split_changes_nothing_that_is_trained_on() -> None:
+    of = attempts()
+    later = of.labels.occurred_us >= SPLIT_DAY * DAY_US
+    changed = replace(of, values=replace(of.values, values=np.where(later[:, None], -1.0, of.values.values)))
+    assert split(changed).trained.fingerprint() == split(of).trained.fingerprint()
+
+
+def test_a_history_that_is_too_short_says_so() -> None:
+    with pytest.raises(ValueError, match="too short"):
+        attempts().split(now_us=100 * DAY_US)
