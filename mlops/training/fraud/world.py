@@ -18,6 +18,7 @@ from mlops.registry.settings import registry_from
 from mlops.registry.store import Registry
 from mlops.training.baseline import LogisticRegression
 from mlops.training.cards import Purpose
+from mlops.training.fraud.truth import DAY_US
 from mlops.training.fraud.world_data import Attempts, Split
 from mlops.training.fraud.world_recipe import RECIPE, REGISTERED_NAME
 from mlops.training.history import fingerprint
@@ -49,13 +50,18 @@ class Outcome:
     baseline: Evidence
 
 
-def judged(history: Path, cache: Path, champion: tuple[str, TrainedModel] | None) -> Outcome:
+def judged(
+    history: Path, cache: Path, champion: tuple[str, TrainedModel] | None, *, days_before_end: int = 0
+) -> Outcome:
     """Train on a history and judge on its last settled days, against a champion where there is one.
+
+    `days_before_end` is for choosing a recipe: all is as it was so many days before the history's end.
 
     Raises:
         ValueError: the history lacks something, or is too short.
     """
-    split = Attempts.of(history, cache).split()
+    attempts = Attempts.of(history, cache)
+    split = attempts.split(attempts.end_us - days_before_end * DAY_US)
     model = train(split.trained, RECIPE, code_version=code_version())
     own = _answers("candidate", model, split)
     regression = LogisticRegression.of(split.trained, OWN_FEATURES)
@@ -130,6 +136,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m mlops.training.fraud.world", description=__doc__)
     root.add_argument("--history", type=Path, default=WORLD, help="made, with a seed, where it does not exist")
     root.add_argument("--cache", type=Path, default=CACHE, help="where tables of features are kept")
+    root.add_argument("--days-before-end", type=int, default=0, help="judge earlier days, to choose a recipe on")
     root.add_argument("--artifact", type=Path, help="write the model's folder here")
     root.add_argument("--register", action="store_true", help="log it in MLflow and register it as the challenger")
     root.add_argument("--url", help="MLflow's base URL (default: TIDEGATE_MLFLOW_URL)")
@@ -142,7 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     started_ms = time.time_ns() // 1_000_000
     try:
         registry = registry_from(options.url) if options.register else None
-        outcome = judged(made(options.history), options.cache, champion_in(registry) if registry else None)
+        champion = champion_in(registry) if registry else None
+        outcome = judged(made(options.history), options.cache, champion, days_before_end=options.days_before_end)
         _say(report(outcome))
         if options.artifact:
             outcome.judged.model.save(options.artifact)

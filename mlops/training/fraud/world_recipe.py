@@ -73,4 +73,4 @@ RECIPE: Final = Recipe(
     costs=COSTS,
     reasons=MappingProxyType(_reasons()),
 )
-"""Chosen on the windows that end 60 and 120 days before a year's end; the last one was looked at once."""
+"""Chosen on a smaller world's windows that end 60 and 120 days before its end (docs/models.md)."""
