@@ -1,0 +1,155 @@
+"""Chooses when to try a declined payment again: the allowed moment of most expected money, or none."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops.registry.retry.inputs import DAY_S, HOUR_S, Situation
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_CLOSE_HOURS: Final = 24
+_CLOSE_STEP_HOURS: Final = 2
+_FAR_STEP_HOURS: Final = 5
+"""Hours apart of the moments looked at, and how far the close ones reach. Five hours walk through every hour of the day
+in five days."""
+
+
+class Probability(Protocol):
+    """How likely attempts succeed. Nothing is assumed of what it says: not even that it is a number from 0 to 1."""
+
+    def predict(self, rows: Floats) -> Floats:
+        """One probability for each row (`inputs.FEATURES`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What network, issuer and merchant allow for one payment; seconds since 1970. The policy never leaves them."""
+
+    earliest_s: int
+    """No attempt before it."""
+    latest_s: int
+    """No attempt after it."""
+    prohibited: bool
+    """No attempt at all."""
+    attempts_left: int
+    """None once it is 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an attempt costs and what waiting does, in the merchant's eyes. Assumptions: put your own."""
+
+    attempt_usd: float = 0.60
+    """A processor's fee for a declined authorisation (about 0.10), and what a network charges for an attempt too many
+    (Mastercard: 0.50 since 2025-01-01), as the price of a budget and of the issuer's patience."""
+    delay_share_a_day: float = 0.005
+    """Of the amount, for each day it comes later: money, and a customer served without paying."""
+    apart_hours: int = 1
+    """Between a decline and the next attempt at least; sooner than this nothing is known of."""
+    horizon_days: int = 14
+    """From the first attempt on; then the payment is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """What is still to be had after another failure, as a share of the amount.
+
+    A table for each number of attempts that are then left, from none on, the last for all beyond: by the best
+    probability that there was before the failure (rows) and by the days left to the horizon (columns); straight lines
+    between, flat beyond the ends.
+    """
+
+    probabilities: tuple[float, ...]
+    days: tuple[float, ...]
+    shares: tuple[tuple[tuple[float, ...], ...], ...]
+
+    def share(self, best: float, days_left: Floats, attempts_left: int) -> Floats:
+        """For one best probability, several numbers of days left, and the attempts left after the failure."""
+        table = np.asarray(self.shares[min(max(attempts_left, 0), len(self.shares) - 1)])
+        place = float(np.interp(best, self.probabilities, np.arange(len(self.probabilities))))
+        low = int(place)
+        high = min(low + 1, len(table) - 1)
+        row = table[low] + (table[high] - table[low]) * (place - low)
+        return np.asarray(np.interp(days_left, self.days, row))
+
+
+NOTHING: Final = Continuation((0.0,), (0.0,), (((0.0,),),))
+"""That of a policy which does not look beyond the next attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """When to try again, how likely it succeeds, and what trying then is worth more than giving up."""
+
+    at_s: int
+    probability: float
+    value_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Terms and outlook under which moments are compared."""
+
+    terms: Terms
+    continuation: Continuation = NOTHING
+
+    def propose(self, model: Probability, situation: Situation, rules: Rules) -> Proposal | None:
+        """The best allowed moment; None where there is none, or none that is worth its cost."""
+        at_s = moments(situation, rules, self.terms)
+        if not len(at_s):
+            return None
+        probability = model.predict(situation.rows(at_s))
+        sane = np.clip(np.nan_to_num(probability, nan=0.0), 0.0, 1.0)
+        value = self.values(situation, at_s, sane, rules.attempts_left)
+        best = int(np.argmax(value))
+        if not value[best] > 0:
+            return None
+        return Proposal(int(at_s[best]), float(sane[best]), float(value[best]))
+
+    def values(self, situation: Situation, at_s: Ints, probability: Floats, attempts_left: int) -> Floats:
+        """What an attempt at each moment is worth, in US dollars: what comes in, now or later, less its cost.
+
+        `attempts_left` counts the one that is looked at. Where the amount's worth is not known, it is taken for one
+        dollar and attempts for free.
+        """
+        waited_days = (at_s - situation.declined_s) / DAY_S
+        left_days = self.terms.horizon_days - (at_s - situation.first_s) / DAY_S
+        kept = 1 - self.terms.delay_share_a_day * waited_days
+        later = self.continuation.share(float(probability.max()), left_days, attempts_left - 1)
+        share = kept * (probability + (1 - probability) * later)
+        amount = situation.amount_usd
+        return share if np.isnan(amount) else share * amount - self.terms.attempt_usd
+
+    def as_json(self) -> dict[str, Any]:
+        """What `of_json` takes."""
+        return {"terms": asdict(self.terms), "continuation": asdict(self.continuation)}
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Self:
+        """The policy that `as_json` described."""
+        outlook = data["continuation"]
+        shares = tuple(tuple(tuple(row) for row in table) for table in outlook["shares"])
+        return cls(
+            Terms(**data["terms"]), Continuation(tuple(outlook["probabilities"]), tuple(outlook["days"]), shares)
+        )
+
+
+def moments(situation: Situation, rules: Rules, terms: Terms) -> Ints:
+    """The moments that are looked at: hours after the decline, all of them within rules and horizon."""
+    if rules.prohibited or rules.attempts_left <= 0:
+        return np.empty(0, dtype=np.int64)
+    first = max(rules.earliest_s, situation.declined_s + terms.apart_hours * HOUR_S)
+    last = min(rules.latest_s, situation.first_s + terms.horizon_days * DAY_S)
+    if first > last:
+        return np.empty(0, dtype=np.int64)
+    close = np.arange(1, _CLOSE_HOURS, _CLOSE_STEP_HOURS)
+    far = np.arange(_CLOSE_HOURS, terms.horizon_days * 24 + 1, _FAR_STEP_HOURS)
+    at_s = situation.declined_s + np.concatenate([close, far]) * HOUR_S
+    inside = at_s[(at_s >= first) & (at_s <= last)]
+    return np.unique(np.concatenate([[first], inside])).astype(np.int64)
