@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
@@ -31,6 +31,7 @@ from workflows.payment_event.questions import payment_context
 
 _HOUR_S = 3600
 _MOST_RETRIES = 8
+_DEAR_USD = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class Outcome:
     attempts: float
     delay_days: float
     """Mean days until the money, times `recovered`."""
-    violations: int
+    violations: float
+    """Attempts that break a rule; 0 only where none could."""
 
 
 def by_hours(hours: Sequence[int]) -> Chooser:
@@ -119,14 +121,13 @@ class Judge:
         plays = [self._play(payment, choose, draw, held=held) for draw in range(self.draws)]
         usd = event_features(payment.declined.event)["amount_usd"] or 0.0
         event = payment.declined.event
-        recovered, attempts, delay = (sum(play[part] for play in plays) / self.draws for part in range(3))
-        violations = max(play[3] for play in plays)
+        recovered, attempts, delay, broken = (sum(play[part] for play in plays) / self.draws for part in range(4))
         whose = (payment.payment_id, event.merchant_id, event.customer_id)
-        return Outcome(*whose, usd, recovered, attempts, delay, violations)
+        return Outcome(*whose, usd, recovered, attempts, delay, broken)
 
-    def _play(self, payment: Failed, choose: Chooser, draw: int, *, held: bool) -> tuple[float, float, float, int]:
+    def _play(self, payment: Failed, choose: Chooser, draw: int, *, held: bool) -> tuple[float, float, float, float]:
         standing = Standing(payment, payment.declined, 0)
-        open_, attempts, delay, violations = 1.0, 0.0, 0.0, 0
+        open_, attempts, delay, violations = 1.0, 0.0, 0.0, 0.0
         declined = [payment.curve.opened_at]
         while standing.retries < _MOST_RETRIES:
             case = self.reader.read(standing.context())
@@ -134,7 +135,7 @@ class Judge:
             at_s = None if rules.prohibited else choose(standing, rules)
             if at_s is None or at_s > rules.latest_s:
                 break
-            violations += _breaks(case, standing.declined.event, at_s)
+            violations += open_ * _breaks(case, standing.declined.event, at_s)
             chance = payment.curve.success_probability(at_s, declined)
             attempts += open_
             delay += open_ * chance * (at_s - declined[0]) / 86_400
@@ -196,7 +197,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     model = TrainedModel.load(options.model)
-    compared = choosers(model, {"model": policy_of(model)})
+    policy = policy_of(model)
+    thrifty = replace(policy, terms=replace(policy.terms, attempt_usd=_DEAR_USD))
+    compared = choosers(model, {"model": policy, f"model, an attempt at {_DEAR_USD:.0f} USD": thrifty})
     if options.truth:
         compared["best hours, knowing the truth"] = (with_the_truth, True)
     outcomes = judged(World.of(options.world), compared, options.draws)

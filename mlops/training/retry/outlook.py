@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Self
 
@@ -50,9 +50,11 @@ def continuation(decided: Sequence[Decision], models: Sequence[Probability], ter
 
     Where a retry failed, what that decline is worth under the policy is what the one before it may count on after a
     failure; nothing where a rule forbids to go on. Moments were chosen at random, so failures of all kinds are there.
+    What attempts cost is left out, so that small and large amounts share one outlook: a large one is tried on.
     `models` are asked in place of one another, each of decisions it has not seen: the best of many probabilities would
     otherwise be taken for too good.
     """
+    terms = replace(terms, attempt_usd=0.0)
     pairs = failures(decided)
     looks = {row: Look.at(decided[row].situation, models[row], terms) for row in sorted({*sum(pairs, ())})}
     best = np.array([looks[one].probability.max(initial=0.0) for one, _ in pairs])

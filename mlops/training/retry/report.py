@@ -1,6 +1,7 @@
 """Sums up what policies make of failed payments: recovered money, attempts, delay, rules broken; with intervals."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +10,12 @@ from typing import Final
 import numpy as np
 
 from mlops.registry.retry.inputs import Floats
+from mlops.training.evaluation import Interval
 from mlops.training.offpolicy import Estimate as OffPolicyEstimate
 
 _ROUNDS: Final = 1000
 _SEED: Final = 1
 _WIDTH: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with the central 95 % of what resampling customers gives it."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +83,21 @@ def outcomes(files: Sequence[Path]) -> dict[str, list[Mapping[str, float]]]:
     return found
 
 
-def judgement(policies: Mapping[str, Sums], ours: str, others: Sequence[str]) -> Iterator[str]:
-    """The table, and by how much ours is above others."""
+def judgement(policies: Mapping[str, Sums], ours: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    """The table, and by how much each of ours is above others."""
     yield f"{'':{_WIDTH}} {'money':>18} {'payments':>18} {'attempts/recovery':>20} {'days':>6} {'broken':>7}"
     for name, sums in policies.items():
-        cells = [_percent(interval(money, sums)), _percent(interval(share, sums))]
         total = sums.rows.sum(axis=0)
-        yield (
-            f"{name:{_WIDTH}} {cells[0]:>18} {cells[1]:>18} {_plain(interval(attempts_per_recovery, sums)):>20} "
-            f"{float(delay(total)):>6.2f} {int(total[6]):>7,}"
-        )
-    for other in others:
-        against = policies[other]
-        cells = [_percent(interval(measure, policies[ours], against), sign="+") for measure in (money, share)]
-        attempts = _plain(interval(attempts_per_recovery, policies[ours], against), sign="+")
-        yield f"{f'{ours} above {other}':{_WIDTH}} {cells[0]:>18} {cells[1]:>18} {attempts:>20}"
+        yield f"{name:{_WIDTH}} {_cells(sums)} {float(delay(total)):>6.2f} {math.ceil(total[6]):>7,}"
+    for one in ours:
+        for other in others:
+            yield f"{one}\n{f'  above {other}':{_WIDTH}} {_cells(policies[one], policies[other], sign='+')}"
+
+
+def _cells(sums: Sums, other: Sums | None = None, sign: str = "") -> str:
+    money_cell, share_cell = (_percent(interval(measure, sums, other), sign) for measure in (money, share))
+    attempts = _plain(interval(attempts_per_recovery, sums, other), sign)
+    return f"{money_cell:>18} {share_cell:>18} {attempts:>20}"
 
 
 def off_policy(checked: Mapping[str, tuple[float, Mapping[str, OffPolicyEstimate]]]) -> Iterator[str]:
