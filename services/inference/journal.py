@@ -95,7 +95,12 @@ class Journal:
     async def _messages(self) -> list[PredictionLogged]:
         messages: list[PredictionLogged] = []
         for _ in range(min(_AT_ONCE, len(self._waiting))):
-            messages += logged(self._waiting.popleft())
+            told = self._waiting.popleft()
+            try:
+                messages += logged(told)
+            except Exception as error:  # noqa: BLE001 - a challenger may do anything: the log goes on with the next
+                self._counts["failed"].inc()
+                _log.warning("predictions.not_logged", question=told.question, error=type(error).__name__)
             await asyncio.sleep(0)  # calls come first
         return messages
 

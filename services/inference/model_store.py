@@ -134,7 +134,10 @@ class ModelStore:
     async def watch(self) -> None:
         """Check again and again, for as long as the process runs."""
         while True:
-            await asyncio.to_thread(self.check)
+            try:
+                await asyncio.to_thread(self.check)
+            except Exception as error:  # noqa: BLE001 - a stranger's answer: nobody would start this task again
+                self._away(error)
             await asyncio.sleep(self._interval_seconds)
 
     def check(self) -> None:
@@ -143,9 +146,7 @@ class ModelStore:
             named = self._registry.aliased({question: question for question in MODELS})
             self._follow(named, self._registry.fetch)
         except NeighbourUnavailableError as error:
-            if not self._is_away:
-                self._is_away = True
-                _log.warning("models.unavailable", error=str(error))
+            self._away(error)
             return
         if self._is_away:
             self._is_away = False
@@ -155,6 +156,11 @@ class ModelStore:
             self._shelf.remember(named, at)
             self._named, self._remembered_at = named, at
         gauge("tidegate_models_checked_seconds").set(at)
+
+    def _away(self, error: Exception) -> None:
+        if not self._is_away:
+            self._is_away = True
+            _log.warning("models.unavailable", error=f"{type(error).__name__}: {error}")
 
     def _follow(self, named: Named, fetch: Callable[[VersionId, Path], None]) -> None:
         """Each change is published by itself, whole: a slow or a broken one keeps no other back."""

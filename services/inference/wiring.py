@@ -72,6 +72,7 @@ class Backing:
         topic = PredictionTopic(read_settings(KafkaSettings), read_settings(RegistrySettings), self._clock)
         closing.push_async_callback(topic.close, _LOG_CLOSE_SECONDS)
         journal = Journal(topic)
+        closing.push_async_callback(_drained, journal)
         closing.push_async_callback(_ended, asyncio.create_task(journal.run()))
         self.desk.journal = journal
 
@@ -92,6 +93,12 @@ class Backing:
     def _swap(self, models: Models) -> None:
         """One assignment: a call has either what was before or what comes after."""
         self.serving = self._serving_of(models)
+
+
+async def _drained(journal: Journal) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LOG_CLOSE_SECONDS):
+            await journal.drain()
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

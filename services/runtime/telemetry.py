@@ -75,6 +75,7 @@ EventName = Literal[
     "models.unavailable",
     "models.recovered",
     "predictions.dropped",
+    "predictions.not_logged",
     "predictions.logged_again",
 ]
 
