@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import grpc
 import pytest
 from confluent_kafka import Consumer, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from google.protobuf.timestamp_pb2 import Timestamp
 from mlflow import MlflowClient
 from tidegate.inference.v1.fraud_service_pb2 import ScoreRequest, ScoreResponse
