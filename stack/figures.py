@@ -61,6 +61,31 @@ def messages(samples: Iterable[Sample]) -> Figures:
     return _figures(_counted(samples, "tidegate_messages_total", ("stage", "outcome")))
 
 
+def models(inference: Iterable[Sample]) -> Figures:
+    """By question: the version that serves and since when, and the share of answers that rules gave instead."""
+    samples = list(inference)
+    answers = _counted(samples, "tidegate_predictions_total", ("question", "fallback"))
+    told: dict[str, list[str]] = {key.split()[0]: [] for key in sorted(answers)}
+    for sample in samples:
+        if sample.name == "tidegate_model_since_seconds":  # a model's registered name is its question's
+            told.setdefault(sample.labels["model"], []).append(f"{sample.labels['alias']} {_since(sample)}")
+    return {
+        question: ", ".join((*sorted(serving), _fallback_share(answers, question)))
+        for question, serving in told.items()
+    }
+
+
+def _since(sample: Sample) -> str:
+    moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(sample.value))
+    return f"version {sample.labels['version']} since {moment}"
+
+
+def _fallback_share(answers: Mapping[str, int], question: str) -> str:
+    by_rules = answers.get(f"{question} true", 0)
+    all_answers = by_rules + answers.get(f"{question} false", 0)
+    return f"rules gave {by_rules / all_answers:.0%} of {all_answers} answers" if all_answers else "not asked yet"
+
+
 def lag(
     services: Mapping[str, Sequence[Sample] | None], broker: Mapping[str, Mapping[Partition, int]] | None
 ) -> Figures:

@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 from stack.engines.kafka import bootstrap_servers
 from stack.engines.postgresql import OWNER, database_url
 from stack.errors import StackError
-from stack.figures import ABOUT, AT_MOST, Figures, asked, broker_lag, lag, messages, rows, scrape, webhooks
+from stack.figures import ABOUT, AT_MOST, Figures, asked, broker_lag, lag, messages, models, rows, scrape, webhooks
 from stack.home import State
 from stack.processes import is_running, memory_bytes, started_at
 from stack.program import Context, Kind, NotReadyError, Program
@@ -21,6 +21,7 @@ from stack.services import metrics_port
 
 _MEBIBYTE = 1 << 20
 _GATEWAY = "gateway"
+_INFERENCE = "inference"
 _READY = "ready"
 _LEGEND = {
     AT_MOST: "at most: Kafka's figure, where the service itself tells none",
@@ -51,6 +52,7 @@ class Report:
     webhooks: Figures | None = None
     messages: Figures | None = None
     rows: Figures | None = None
+    models: Figures | None = None
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -68,7 +70,7 @@ def collect(context: Context, programs: Sequence[Program], state: State) -> Repo
         broker = pool.submit(asked, lambda: broker_lag(bootstrap_servers(context)))
         counted = pool.submit(asked, lambda: rows(database_url(context, OWNER)))
     scraped = {name: answer.result() for name, answer in samples.items()}
-    gateway = scraped.get(_GATEWAY)
+    gateway, inference = scraped.get(_GATEWAY), scraped.get(_INFERENCE)
     told = [sample for answer in scraped.values() if answer for sample in answer]
     started = {status.result().name for status in states if status.result().pid}
     return Report(
@@ -78,6 +80,7 @@ def collect(context: Context, programs: Sequence[Program], state: State) -> Repo
         webhooks=None if gateway is None else webhooks(gateway),
         messages=messages(told) if told else None,
         rows=counted.result(),
+        models=None if inference is None else models(inference),
         links={program.name: program.links(context) for program in programs if program.name in started},
     )
 
@@ -112,6 +115,7 @@ def render(report: Report) -> str:
     lines += _count_lines("Stages", report.messages, "no stage answers")
     lines += _count_lines("Rows", report.rows, "PostgreSQL does not answer")
     lines += _count_lines("Lag", report.lag, "Kafka does not answer")
+    lines += _model_lines(report.models)
     figures = "".join(figure for one in (report.lag, report.rows) if one for figure in one.values())
     lines += [f"          {mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in figures]
     if report.links:
@@ -146,6 +150,12 @@ def _count_lines(title: str, counts: Figures | None, silence: str) -> list[str]:
     if not counts:
         return [f"{title:<9} none yet"]
     return [f"{title:<9} " + "  ".join(f"{name} {count}" for name, count in counts.items())]
+
+
+def _model_lines(figures: Figures | None) -> list[str]:
+    if not figures:
+        return [f"{'Models':<9} {'(inference does not answer)' if figures is None else 'not asked yet'}"]
+    return [f"{'' if number else 'Models':<9} {name:<9} {told}" for number, (name, told) in enumerate(figures.items())]
 
 
 def _samples(context: Context, name: str) -> Sequence[Sample] | None:

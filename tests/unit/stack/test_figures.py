@@ -1,6 +1,6 @@
 from prometheus_client.samples import Sample
 
-from stack.figures import lag, messages, webhooks
+from stack.figures import lag, messages, models, webhooks
 
 TOPIC = "payments.normalized"
 
@@ -50,3 +50,21 @@ def test_messages_are_counted_by_stage_and_outcome() -> None:
     labels = {"stage": "normalizer", "outcome": "dead"}
     samples = [Sample("tidegate_messages_total", {**labels, "topic": topic}, 1) for topic in "ab"]
     assert messages(samples) == {"normalizer dead": "2"}
+
+
+def test_each_question_tells_who_answers_it_and_how_often_rules_did() -> None:
+    asked = [("fraud", "fraud", "false", 97), ("fraud", "fraud-rules", "true", 3), ("retry", "retry-rules", "true", 5)]
+    samples = [
+        *(
+            Sample("tidegate_predictions_total", {"question": q, "model": m, "fallback": by_rules, "cause": "x"}, count)
+            for q, m, by_rules, count in asked
+        ),
+        Sample("tidegate_model_since_seconds", {"model": "fraud", "alias": "champion", "version": "7"}, 0),
+        Sample("tidegate_model_since_seconds", {"model": "churn", "alias": "challenger", "version": "2"}, 0),
+    ]
+    told = models(samples)
+    assert told["fraud"].startswith("champion version 7 since 1970-01-01")
+    assert told["fraud"].endswith("rules gave 3% of 100 answers")
+    assert told["retry"] == "rules gave 100% of 5 answers"
+    assert told["churn"].startswith("challenger version 2 since ")
+    assert told["churn"].endswith("not asked yet")
