@@ -311,10 +311,11 @@ def test_neither_a_long_header_nor_a_large_event_stops_the_stream(world: World) 
     world.flush()
     seen = world.read_until(lambda seen: len(seen.events) >= 3 and len(seen.failures) >= 2)
     assert seen.event_ids() == ["stripe:evt_1", "stripe:evt_2", "stripe:evt_5"]
-    assert [(failure.event_id, failure.violations[0].rule_id) for failure in seen.failures] == [
-        ("stripe:evt_3", "currency.unsupported"),
-        ("stripe:evt_4", "event.too_large"),
-    ]
+    # Dead letters of different events lie on different partitions: between those there is no order.
+    assert {failure.event_id: failure.violations[0].rule_id for failure in seen.failures} == {
+        "stripe:evt_3": "currency.unsupported",
+        "stripe:evt_4": "event.too_large",
+    }
     assert "broker.unavailable" not in process.events()
 
 
