@@ -42,7 +42,8 @@ def after(state: EventState, fact: PaymentFact) -> EventState:
         case Outcome.OTHER:
             pass
     if fact.fraud_score is not None:
-        marks = changed.scores.marked(fact.occurred_at_us, identity(fact.payment_id), round(fact.fraud_score * MILLION))
+        score = round(fact.fraud_score * MILLION)
+        marks = changed.scores.renewed(fact.occurred_at_us, identity(fact.payment_id), score)
         changed = changed if marks is changed.scores else changed._replace(scores=marks)
     if changed is state:
         return state

@@ -184,7 +184,7 @@ _CUSTOMER: Final[tuple[_Row, ...]] = (
         "30d",
         "probability",
         _DECISIONS,
-        "Mean of our own fraud scores, one for each payment, as of when they were decided.",
+        "Mean of our own fraud scores, the latest for each payment, as of when it was decided.",
     ),
     (
         "fraud_score_max_30d",
@@ -192,7 +192,7 @@ _CUSTOMER: Final[tuple[_Row, ...]] = (
         "30d",
         "probability",
         _DECISIONS,
-        "Highest of our own fraud scores, as of when they were decided.",
+        "Highest of our own fraud scores, the latest for each payment, as of when it was decided.",
     ),
     (
         "refunded_payments_90d",

@@ -65,6 +65,19 @@ class Marks(NamedTuple):
             inserted(self.values, position, value),
         )
 
+    def renewed(self, time_us: int, key: int, value: int) -> "Marks":
+        """With this mark in the place of an older one of its key; itself where the known one is as new.
+
+        So the newest of a key stays in whatever order they come, and whether older ones are forgotten or never were.
+        """
+        if key not in self.keys:
+            return self.marked(time_us, key, value)
+        known = self.keys.index(key)
+        if (self.times[known], self.values[known]) >= (time_us, value):
+            return self
+        rest = Marks(*(column[:known] + column[known + 1 :] for column in self))
+        return rest.marked(time_us, key, value)
+
     def without_first(self, count: int) -> "Marks":
         """Without the oldest ones."""
         return Marks(self.times[count:], self.keys[count:], self.values[count:])

@@ -121,6 +121,17 @@ def test_scores_may_come_far_ahead_of_payments_or_far_behind(seed: int) -> None:
         assert ends(order) == expected
 
 
+def test_a_score_told_twice_about_the_edge_of_memory_is_the_same_in_any_order() -> None:
+    """Where the first telling was forgotten, or came too late to be heard, the second must count all the same."""
+    payments = [fact(number, at_us=START_US + number * 50 * DAY_US) for number in range(3)]
+    edge_us = payments[-1].occurred_at_us - 97 * DAY_US
+    scores = [
+        fact(90 + late, outcome=Outcome.OTHER, payment="stripe:pi_1", fraud_score=0.5, at_us=edge_us + late * SECOND_US)
+        for late in (-1, 1)
+    ]
+    assert ends([*scores, *payments]) == ends([*payments, *scores]) == ends([scores[0], *payments, scores[1]])
+
+
 def ends(facts: Sequence[PaymentFact]) -> Held:
     held: Held = {}
     for told in facts:

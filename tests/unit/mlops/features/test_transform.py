@@ -99,16 +99,17 @@ def test_cards_and_customers_are_counted_apart() -> None:
     assert (card["card_attempts_1h"], card["card_attempts_24h"]) == (1, 3)
 
 
-def test_scores_count_once_a_payment_from_when_they_were_given() -> None:
+def test_the_latest_score_of_a_payment_counts_from_when_it_was_given() -> None:
     facts = [
         fact(1, outcome=Outcome.OTHER, payment="stripe:pi_1", fraud_score=0.2, at_us=START_US),
         fact(2, outcome=Outcome.OTHER, payment="stripe:pi_1", fraud_score=0.9, at_us=START_US + 1),
         fact(3, outcome=Outcome.OTHER, payment="stripe:pi_2", fraud_score=0.6, at_us=START_US + DAY_US),
     ]
     found = values(Entity.CUSTOMER, facts, START_US + DAY_US)
-    assert (found["fraud_score_avg_30d"], found["fraud_score_max_30d"]) == (0.4, 0.6)
+    assert (found["fraud_score_avg_30d"], found["fraud_score_max_30d"]) == (0.75, 0.9)
     assert found["total_payments_30d"] == 0
-    assert values(Entity.CUSTOMER, facts, START_US)["fraud_score_avg_30d"] == 0.2
+    assert values(Entity.CUSTOMER, facts[:1], START_US)["fraud_score_avg_30d"] == 0.2
+    assert values(Entity.CUSTOMER, facts[::-1], START_US + DAY_US) == found
 
 
 def test_refunds_and_disputes_count_once_a_payment() -> None:
