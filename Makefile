@@ -17,8 +17,9 @@ setup: ## Make .venv from the locked requirements (every other target does it fi
 	@stack/setup.sh
 
 .PHONY: demo
-demo: setup ## Start everything, send a few hundred webhooks, show what became of them
+demo: setup ## Start everything, train a first fraud model, send a few hundred webhooks, show what became of them
 	@$(PY) -m stack up
+	@$(WITH_STACK) $(PY) -m mlops.training --unless-served
 	@$(WITH_STACK) $(PY) -m services.simulator.demo
 
 .PHONY: up
