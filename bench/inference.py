@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,9 +28,10 @@ from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE
 from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_INSUFFICIENT_FUNDS, UnifiedPaymentEvent
 
 from bench.measure import Result, interleaved, percentile
+from services.runtime import contract
 from workflows.payment_event.questions import assessment_item
 
-_ECHO = "/bench.Echo/Echo"
+ECHO = "/bench.Echo/Echo"
 _CALLS = 250
 _ROUNDS = 25
 _WARM_UP_ROUNDS = 4
@@ -39,7 +40,7 @@ _START_SECONDS = 30
 
 def run() -> list[Result]:
     """Measure both servers in turn."""
-    with _server(_echo_argv, {}) as echo_address, _inference() as address:
+    with echo_server() as echo_address, inference_server({}) as address:
         seen: list[float] = []
         ours_ms, baseline_ms, ratio = uvloop.run(_with_loop(echo_address, address, seen))
         _, _, blocking_ratio = _blocking(echo_address, address)
@@ -53,7 +54,7 @@ async def _with_loop(echo_address: str, address: str, seen: list[float]) -> tupl
     request = assess_request()
     payload = request.SerializeToString()
     async with grpc.aio.insecure_channel(echo_address) as echo_channel, grpc.aio.insecure_channel(address) as channel:
-        echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = echo_channel.unary_unary(_ECHO)
+        echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = echo_channel.unary_unary(ECHO)
         assess = AssessmentServiceStub(channel).Assess
 
         async def round_of(call: Callable[[], Awaitable[object]]) -> list[float]:
@@ -84,7 +85,7 @@ def _blocking(echo_address: str, address: str) -> tuple[float, float, float]:
     request = assess_request()
     payload = request.SerializeToString()
     with grpc.insecure_channel(echo_address) as echo_channel, grpc.insecure_channel(address) as channel:
-        echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = echo_channel.unary_unary(_ECHO)
+        echo: grpc.UnaryUnaryMultiCallable[bytes, bytes] = echo_channel.unary_unary(ECHO)
         assess = AssessmentServiceStub(channel).Assess
         return interleaved(lambda: _p50_ms(lambda: assess(request)), lambda: _p50_ms(lambda: echo(payload)), _ROUNDS)
 
@@ -92,7 +93,9 @@ def _blocking(echo_address: str, address: str) -> tuple[float, float, float]:
 def assess_request() -> AssessRequest:
     """What the orchestrator asks about a failed subscription payment with about as many facts as a real one has."""
     event = UnifiedPaymentEvent(
+        event_id="stripe:evt_1MqLnJHfXbQ8wWVUnNHq5v8i",
         event_type="payment.failed",
+        provider_object_id="ch_3MqLnJHfXbQ8wWVU0K8m5V6q",
         payment_id="stripe:pi_3MqLnJHfXbQ8wWVU0K8m5V6q",
         merchant_id="acct_1032D82eZvKYlo2C",
         customer_id="cus_NffrFeUfNV2Hib",
@@ -115,7 +118,9 @@ def assess_request() -> AssessRequest:
     event.provider_created_at.seconds = 1_793_534_400
     item = assessment_item(event)
     assert item is not None
-    return AssessRequest(items=[item])
+    request = AssessRequest(items=[item])
+    contract.check(request)
+    return request
 
 
 def _p50_ms(call: Callable[[], object]) -> float:
@@ -128,19 +133,22 @@ def _p50_ms(call: Callable[[], object]) -> float:
 
 
 @contextmanager
-def _inference() -> Iterator[str]:
-    with _server(
-        lambda _: ["-m", "services.inference"], {"TIDEGATE_INFERENCE_URL": f"http://{_free_address()}"}
-    ) as address:
+def inference_server(settings: Mapping[str, str]) -> Iterator[str]:
+    """`python -m services.inference` with these settings; yields its gRPC address."""
+    http = {"TIDEGATE_INFERENCE_URL": f"http://{_free_address()}"}
+    with _server(lambda _: ["-m", "services.inference"], {**settings, **http}) as address:
         yield address
 
 
-def _echo_argv(address: str) -> list[str]:
-    return ["-m", "bench.inference", "echo", address]
+@contextmanager
+def echo_server() -> Iterator[str]:
+    """A bare grpc.aio server that hands back what it got; yields its address."""
+    with _server(lambda address: ["-m", "bench.inference", "echo", address], {}) as address:
+        yield address
 
 
 @contextmanager
-def _server(argv: Callable[[str], list[str]], environment: dict[str, str]) -> Iterator[str]:
+def _server(argv: Callable[[str], list[str]], environment: Mapping[str, str]) -> Iterator[str]:
     """Run a server process until the block is left; yields its address once it accepts calls."""
     address = _free_address()
     process = subprocess.Popen(
