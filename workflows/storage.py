@@ -1,6 +1,10 @@
-"""What storage may answer to any step that writes."""
+"""What storage may answer to any step that writes, and what it keeps of a text."""
 
 from dataclasses import dataclass
+from typing import Final
+
+_NUL: Final = "\x00"
+_REPLACEMENT: Final = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,3 +13,8 @@ class Refused:
 
     # Names the constraint or kind of error, never a value.
     reason: str
+
+
+def text(value: str) -> str:
+    """PostgreSQL's text holds every character but U+0000."""
+    return value.replace(_NUL, _REPLACEMENT) if _NUL in value else value

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from services.orchestrator.attempts import lanes
 from services.orchestrator.handler import WorkflowStart, start_for_event, start_for_failure, start_for_poison
 from services.runtime.clock import Clock
 from services.runtime.consumer import Record
 from services.runtime.errors import InvalidMessageError, Position
 from services.runtime.telemetry import logger
+from workflows.payment_event.attempts import lanes
 
 log = logger(__name__)
 

@@ -18,10 +18,10 @@ from tidegate.ingress.v1.receipt_pb2 import Provider
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
+from workflows.storage import text
+
 Row = dict[str, Any]
 Read = Callable[[Any], Any]
-
-_NUL, _REPLACEMENT = "\x00", "\ufffd"
 
 
 def words(enum: EnumDescriptor) -> Mapping[int, str]:
@@ -41,11 +41,6 @@ _STEPS: Final = words(RecoveryStepKind.DESCRIPTOR)
 def action_name(word: str) -> str:
     """How the contract names the action that a row of decisions names."""
     return f"DECISION_ACTION_{word.upper()}"
-
-
-def text(value: str) -> str:
-    """PostgreSQL's text holds every character but U+0000."""
-    return value.replace(_NUL, _REPLACEMENT) if _NUL in value else value
 
 
 def _reader(field: FieldDescriptor) -> Read:

@@ -14,8 +14,8 @@ from tidegate.review.v1.payment_event_pb2 import (
     PersistOutcome,
 )
 
-from services.orchestrator.attempts import FAILED, earlier_attempts, failed_event
 from services.orchestrator.rulebook import Rulebook
+from workflows.payment_event.attempts import FAILED, earlier_attempts, failed_event
 from workflows.payment_event.ports import EarlierAttempts
 from workflows.storage import Refused
 

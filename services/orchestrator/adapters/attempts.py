@@ -8,15 +8,17 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.adapters.coalescer import Coalescer
 from services.orchestrator.adapters.database import REFUSALS, Database, DatabaseUnavailableError, reason_of
-from services.orchestrator.attempts import FAILED, FailedEvent, earlier_attempts, failed_event
 from workflows.errors import AttemptsUnavailableError
+from workflows.payment_event.attempts import (
+    FAILED,
+    LOOKBACK_HOURS,
+    MOST_ROWS,
+    FailedEvent,
+    earlier_attempts,
+    failed_event,
+)
 from workflows.payment_event.ports import EarlierAttempts
 
-# The longest window of a budget in services/inference/network_rules.yaml, its edges included: 180 days.
-LOOKBACK_HOURS: Final = 4320
-# Rows read at most for one event by each of the four ways to find its card. Two events may tell of one attempt, and the
-# largest budget is 35.
-MOST_ROWS: Final = 100
 # Most events in one query.
 _BATCH: Final = 100
 

@@ -8,9 +8,9 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.adapters.coalescer import Coalescer
 from services.orchestrator.adapters.database import REFUSALS, Database, DatabaseUnavailableError, reason_of
-from services.orchestrator.rows import text
 from services.orchestrator.rulebook import EVERY_MERCHANT, Rulebook, identities
 from workflows.errors import RulesUnavailableError
+from workflows.storage import text
 
 _READ: Final = """
 SELECT kind, value, merchant_id, NULL FROM tidegate.blocklist

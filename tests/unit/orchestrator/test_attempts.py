@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.inference.tables import read_rule_tables
-from services.orchestrator.adapters.attempts import LOOKBACK_HOURS, MOST_ROWS
-from services.orchestrator.attempts import MOST_ATTEMPTS, earlier_attempts, failed_event, lanes, may_be_one_card
 from services.runtime import contract
 from services.runtime.clock import timestamp
 from tests.fakes.payments import failed, succeeded
 from tests.fakes.times import NOW
+from workflows.payment_event.attempts import (
+    LOOKBACK_HOURS,
+    MOST_ATTEMPTS,
+    MOST_ROWS,
+    earlier_attempts,
+    failed_event,
+    lanes,
+    may_be_one_card,
+)
 from workflows.payment_event.ports import EarlierAttempts
 from workflows.payment_event.questions import assessment_item, with_attempts
 

@@ -13,8 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.ingress.v1.receipt_pb2 import Provider
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from services.orchestrator.rows import text, words
 from workflows.payment_event.ports import EarlierAttempts
+from workflows.storage import text
 
 # The type of the events that are counted.
 FAILED: Final = "payment.failed"
@@ -25,10 +25,15 @@ _SEVERAL_ATTEMPTS: Final[Mapping[str, tuple[str, ...]]] = {"stripe": ("pi_",)}
 # mostly in one second). Tries of one payment are farther apart but for a customer in haste, whose tries then are still
 # told apart by their charges.
 _ONE_ATTEMPT: Final = timedelta(seconds=5)
+# The longest window of a budget in services/inference/network_rules.yaml, its edges included: 180 days.
+LOOKBACK_HOURS: Final = 4320
+# Events looked at at most for one event by each of the four ways to find its card. Two events may tell of one attempt, and the
+# largest budget is 35.
+MOST_ROWS: Final = 100
 # Most attempts that a question may name, by its contract.
 MOST_ATTEMPTS: Final = 200
 
-_PROVIDERS: Final = words(Provider.DESCRIPTOR)
+_PREFIX: Final = "PROVIDER_"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +77,7 @@ def failed_event(event: UnifiedPaymentEvent) -> FailedEvent:
     """The event as storage keeps it: its time to the microsecond. OverflowError beyond the calendar."""
     return FailedEvent(
         event_id=event.event_id,
-        provider=_PROVIDERS[event.provider],
+        provider=Provider.Name(event.provider).removeprefix(_PREFIX).lower(),
         payment_id=event.payment_id,
         provider_object_id=text(event.provider_object_id),
         provider_created_at=_EPOCH + timedelta(microseconds=_microseconds(event.provider_created_at)),
