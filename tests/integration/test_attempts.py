@@ -12,7 +12,7 @@ import pytest
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.adapters import attempts as adapter
-from services.orchestrator.adapters.attempts import LOOKBACK_HOURS, MOST_ROWS, PostgresAttempts
+from services.orchestrator.adapters.attempts import PostgresAttempts
 from services.orchestrator.adapters.database import Database as Pool
 from services.orchestrator.adapters.decision_store import PostgresDecisionStore
 from services.orchestrator.migrations.runner import downgrade, upgrade
@@ -22,7 +22,7 @@ from tests.fakes.storage import FakeAttempts
 from tests.fakes.times import NOW
 from tests.integration.conftest import Database
 from workflows.errors import AttemptsUnavailableError
-from workflows.payment_event.attempts import failed_event
+from workflows.payment_event.attempts import LOOKBACK_HOURS, MOST_ROWS, failed_event
 from workflows.payment_event.ports import AttemptHistory, EarlierAttempts
 
 LOOKBACK = timedelta(hours=LOOKBACK_HOURS)

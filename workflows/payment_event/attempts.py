@@ -27,8 +27,8 @@ _SEVERAL_ATTEMPTS: Final[Mapping[str, tuple[str, ...]]] = {"stripe": ("pi_",)}
 _ONE_ATTEMPT: Final = timedelta(seconds=5)
 # The longest window of a budget in services/inference/network_rules.yaml, its edges included: 180 days.
 LOOKBACK_HOURS: Final = 4320
-# Events looked at at most for one event by each of the four ways to find its card. Two events may tell of one attempt, and the
-# largest budget is 35.
+# Most events looked at for one event by each of the four ways to find its card. Two events may tell of one attempt, and
+# the largest budget is 35.
 MOST_ROWS: Final = 100
 # Most attempts that a question may name, by its contract.
 MOST_ATTEMPTS: Final = 200
