@@ -1,29 +1,24 @@
 """Turns a history of events into the table that models are trained on: every event with its features as of itself.
 
-A history is a folder with `history.parquet`: in order of arrival, with the fields of UnifiedPaymentEvent
-(docs/world.md).
 Rows become messages and facts first, so that training has no way to a feature that the stream has not.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from google.protobuf.timestamp_pb2 import Timestamp
-from tidegate.ingress.v1.receipt_pb2 import Provider
-from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass, PaymentStatus, UnifiedPaymentEvent
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from mlops.features import parquet
+from mlops.features import event_rows, parquet
 from mlops.features.catalog import FEATURES, VIEWS
 from mlops.features.facts import microseconds, payment_fact
 from mlops.features.history import feature_rows
 from mlops.features.payment import OWN_FEATURES, event_features
 
-HISTORY_FILE: Final = "history.parquet"
+HISTORY_FILE: Final = event_rows.HISTORY_FILE
 TABLE_FILE: Final = "table.parquet"
 IDENTITY: Final = ("event_id", "payment_id", "event_type", "merchant_id", "customer_id", "card_fingerprint", "currency")
 """What says whose a row is, as the events have it; never a feature."""
@@ -38,9 +33,6 @@ _SCHEMA: Final = pa.schema(
         *((name, pa.float64()) for name in OWN_FEATURES),
     ]
 )
-_ENUMS: Final[Mapping[str, Any]] = {"provider": Provider, "status": PaymentStatus, "decline_class": DeclineClass}
-_PREFIXES: Final = {"provider": "PROVIDER_", "status": "PAYMENT_STATUS_", "decline_class": "DECLINE_CLASS_"}
-_TIMES: Final = ("provider_created_at", "processed_at")
 _ROWS_AT_ONCE: Final = 20_000
 
 
@@ -63,29 +55,10 @@ def events(folder: Path) -> Iterator[UnifiedPaymentEvent]:
     if not file.is_file():
         raise ValueError(f"{file} does not exist; make one: python -m services.simulator --history {folder}")
     with pq.ParquetFile(file) as history:
-        columns = [field.name for field in UnifiedPaymentEvent.DESCRIPTOR.fields]
-        if missing := sorted(set(columns) - set(history.schema_arrow.names)):
+        if missing := sorted(set(event_rows.COLUMNS) - set(history.schema_arrow.names)):
             raise ValueError(f"{file} lacks the columns {', '.join(missing)}; make it anew with this simulator")
-        for batch in history.iter_batches(_ROWS_AT_ONCE, columns=columns):
-            yield from map(_event, batch.to_pylist())
-
-
-def _event(row: Mapping[str, Any]) -> UnifiedPaymentEvent:
-    return UnifiedPaymentEvent(**{name: _value(name, value) for name, value in row.items() if value is not None})
-
-
-def _value(name: str, value: Any) -> Any:
-    if name in _ENUMS:
-        return _ENUMS[name].Value(_PREFIXES[name] + value.upper())
-    if name in _TIMES:
-        return _timestamp(value)
-    return dict(value) if name == "metadata" else value
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+        for batch in history.iter_batches(_ROWS_AT_ONCE, columns=list(event_rows.COLUMNS)):
+            yield from map(event_rows.event_of, batch.to_pylist())
 
 
 def event_table(folder: Path, cache: Path) -> pa.Table:
