@@ -1,7 +1,7 @@
 """Rows of a history as the events that they tell of; pure, so that whoever reads Parquet has no way round the contract.
 
-A history is a folder with `history.parquet`: in order of arrival, with the fields of UnifiedPaymentEvent, enums in words
-(docs/world.md).
+A history is a folder with `history.parquet`: in order of arrival, with the fields of UnifiedPaymentEvent and enums in
+words (docs/world.md).
 """
 
 from collections.abc import Mapping
