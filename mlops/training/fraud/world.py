@@ -2,21 +2,20 @@
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mlops.features.payment import OWN_FEATURES
 from mlops.registry.artifact import ArtifactError, TrainedModel
-from mlops.registry.evidence import Estimate, Evidence
+from mlops.registry.evidence import Evidence
 from mlops.registry.policy import champion_of
-from mlops.registry.ports import CHAMPION, RegistryError
+from mlops.registry.ports import RegistryError
 from mlops.registry.settings import registry_from
 from mlops.registry.store import Registry
 from mlops.training.baseline import LogisticRegression
+from mlops.training.candidates import Champion, Outcome, champion_in, published, table
 from mlops.training.cards import Purpose
 from mlops.training.fraud.truth import DAY_US
 from mlops.training.fraud.world_data import Attempts, Split
@@ -24,7 +23,7 @@ from mlops.training.fraud.world_recipe import RECIPE, REGISTERED_NAME
 from mlops.training.history import fingerprint
 from mlops.training.judging import Answers, judge
 from mlops.training.provenance import code_version
-from mlops.training.publishing import Judged, publish
+from mlops.training.publishing import Judged
 from mlops.training.recipe import train
 from mlops.training.worlds import CACHE, WORLD, made
 
@@ -42,17 +41,7 @@ PURPOSE: Final = Purpose(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A trained model, what judged it, and the baseline's evidence where a champion was the other."""
-
-    judged: Judged
-    baseline: Evidence
-
-
-def judged(
-    history: Path, cache: Path, champion: tuple[str, TrainedModel] | None, *, days_before_end: int = 0
-) -> Outcome:
+def judged(history: Path, cache: Path, champion: Champion | None, *, days_before_end: int = 0) -> Outcome:
     """Train on a history and judge on its last settled days, against a champion where there is one.
 
     `days_before_end` is for choosing a recipe: all is as it was so many days before the history's end.
@@ -81,15 +70,6 @@ def _evidence(split: Split, model: TrainedModel, own: Answers, other: Answers) -
     return judge(split.trained, split.tested, own, other, features=model.features, segments=split.segments)
 
 
-def champion_in(registry: Registry) -> tuple[str, TrainedModel] | None:
-    """The version that serves and its model; None where none does, or what serves cannot be loaded by this code."""
-    version = registry.by_alias(REGISTERED_NAME, CHAMPION)
-    if version is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        return version.number, TrainedModel.load(registry.fetch(version, Path(folder)))
-
-
 def report(outcome: Outcome) -> Iterator[str]:
     """Yield the lines that people read."""
     evidence, model = outcome.judged.evidence, outcome.judged.model
@@ -100,12 +80,7 @@ def report(outcome: Outcome) -> Iterator[str]:
         f"{quality['test_positives']:,.0f} fraudulent"
     )
     yield ""
-    yield f"{'':18} {'fraud model':>31}   {'gain over logistic regression':>34}"
-    for name, figure in evidence.figures.items():
-        yield f"{name:18} {_interval(figure)}   {_interval(outcome.baseline.gain[name], '+')}"
-    if evidence is not outcome.baseline:
-        yield f"{'':18} {'':31}   {'gain over ' + evidence.against:>34}"
-        yield from (f"{name:18} {'':31}   {_interval(gain, '+')}" for name, gain in evidence.gain.items())
+    yield from table(outcome, "fraud model")
     yield ""
     yield (
         f"said to happened {evidence.calibration['said_to_happened']:.2f}, expected calibration error "
@@ -113,22 +88,11 @@ def report(outcome: Outcome) -> Iterator[str]:
     )
 
 
-def _interval(figure: Estimate, sign: str = "") -> str:
-    return f"{figure.value:{sign}.4f} ({figure.low:{sign}.4f} to {figure.high:{sign}.4f})".rjust(31)
-
-
-def published(registry: Registry, outcome: Outcome, started_ms: int) -> str:
-    """Log and register the model, and say what became of it."""
-    version, new = publish(registry, REGISTERED_NAME, outcome.judged, PURPOSE, started_ms)
-    what = "registered as the challenger" if new else "is this very model already: nothing was registered"
-    return f"{REGISTERED_NAME} version {version.number} {what}"
-
-
 def train_fraud(registry: Registry, history: Path, cache: Path, started_ms: int) -> Iterator[str]:
     """Train, judge and register, yielding what people read; errors as of `judged` and of the registry."""
-    outcome = judged(history, cache, champion_in(registry))
+    outcome = judged(history, cache, champion_in(registry, REGISTERED_NAME))
     yield from report(outcome)
-    yield published(registry, outcome, started_ms)
+    yield published(registry, REGISTERED_NAME, outcome, PURPOSE, started_ms)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -149,13 +113,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     started_ms = time.time_ns() // 1_000_000
     try:
         registry = registry_from(options.url) if options.register else None
-        champion = champion_in(registry) if registry else None
+        champion = champion_in(registry, REGISTERED_NAME) if registry else None
         outcome = judged(made(options.history), options.cache, champion, days_before_end=options.days_before_end)
         _say(report(outcome))
         if options.artifact:
             outcome.judged.model.save(options.artifact)
         if registry:
-            _say([published(registry, outcome, started_ms)])
+            _say([published(registry, REGISTERED_NAME, outcome, PURPOSE, started_ms)])
     except (ValueError, ArtifactError, RegistryError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

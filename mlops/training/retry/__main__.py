@@ -1,7 +1,6 @@
 """Makes worlds, trains the retry model, judges it in worlds it has not seen: `python -m mlops.training.retry`."""
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,14 +10,14 @@ from mlops.registry.artifact import TrainedModel
 from mlops.registry.retry.policy import Terms
 from mlops.training.offpolicy import Estimate
 from mlops.training.provenance import code_version
-from mlops.training.retry import report, worlds
+from mlops.training.retry import report
 from mlops.training.retry.decisions import Decision, decisions
 from mlops.training.retry.known import Known, chosen_by
 from mlops.training.retry.outlook import ATTEMPTS
 from mlops.training.retry.recipe import Recipe, dataset, figures, policy_of, train
+from mlops.training.worlds import DATA, many
 
 _ROOT = Path(__file__).parents[3]
-_HOME = Path(os.environ.get("TIDEGATE_HOME") or _ROOT / ".tidegate").expanduser()
 _TRAIN = (101, 102, 103, 104, 105, 106)
 _TEST = (301, 302, 303)
 _CUSTOMERS = 10_000
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print every table; the model stays in its folder."""
     options = _options(arguments)
     try:
-        made = worlds.made(options.folder, (*options.train, *options.test), options.customers)
+        made = many(options.folder, (*options.train, *options.test), options.customers)
         model = _trained([made[seed] for seed in options.train])
         folder = options.folder / "model"
         model.save(folder)
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mlops.training.retry", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=_HOME / "data" / "retry", help="for worlds, model and outcomes")
+    parser.add_argument("--folder", type=Path, default=DATA / "retry", help="for worlds, model and outcomes")
     parser.add_argument("--train", type=int, nargs="+", default=_TRAIN, help="seeds of the worlds to learn from")
     parser.add_argument("--test", type=int, nargs="+", default=_TEST, help="seeds of the worlds to judge in")
     parser.add_argument("--customers", type=int, default=_CUSTOMERS, help="of each world (default 10000)")

@@ -1,0 +1,60 @@
+"""A candidate beside who serves and a simple baseline: what people read of it, and its way to the registry."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops.registry.artifact import TrainedModel
+from mlops.registry.evidence import Estimate, Evidence
+from mlops.registry.ports import CHAMPION
+from mlops.registry.store import Registry
+from mlops.training.cards import Purpose
+from mlops.training.publishing import Judged, publish
+
+Champion = tuple[str, TrainedModel]
+"""A version's number and the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A trained model, what judged it, and the baseline's evidence where a champion was the other."""
+
+    judged: Judged
+    baseline: Evidence
+
+
+def champion_in(registry: Registry, name: str) -> Champion | None:
+    """The version that serves and its model; None where none does.
+
+    Raises:
+        ArtifactError: what serves cannot be loaded by this code.
+        RegistryError: the server is away.
+    """
+    version = registry.by_alias(name, CHAMPION)
+    if version is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return version.number, TrainedModel.load(registry.fetch(version, Path(folder)))
+
+
+def table(outcome: Outcome, name: str) -> Iterator[str]:
+    """Yield the figures with their gains, in lines that people read."""
+    evidence, baseline = outcome.judged.evidence, outcome.baseline
+    yield f"{'':18} {name:>31}   {'gain over ' + baseline.against:>34}"
+    for measure, figure in evidence.figures.items():
+        yield f"{measure:18} {_interval(figure)}   {_interval(baseline.gain[measure], '+')}"
+    if evidence is not baseline:
+        yield f"{'':18} {'':31}   {'gain over ' + evidence.against:>34}"
+        yield from (f"{measure:18} {'':31}   {_interval(gain, '+')}" for measure, gain in evidence.gain.items())
+
+
+def _interval(figure: Estimate, sign: str = "") -> str:
+    return f"{figure.value:{sign}.4f} ({figure.low:{sign}.4f} to {figure.high:{sign}.4f})".rjust(31)
+
+
+def published(registry: Registry, name: str, outcome: Outcome, purpose: Purpose, started_ms: int) -> str:
+    """Log and register the model, and say what became of it."""
+    version, new = publish(registry, name, outcome.judged, purpose, started_ms)
+    what = "registered as the challenger" if new else "is this very model already: nothing was registered"
+    return f"{name} version {version.number} {what}"
