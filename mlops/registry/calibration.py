@@ -31,7 +31,10 @@ class Calibration:
         if self.method == "isotonic":
             x, y = np.asarray(self.knots).T
             return np.asarray(np.interp(margin, x, y))
-        return logistic(design(self.method, margin) @ np.asarray(self.parameters))
+        # Not as a product of matrices: for one margin, making the matrix takes longer than all the rest.
+        *slopes, constant = self.parameters
+        terms = (slope * column for slope, column in zip(slopes, slants(self.method, margin), strict=True))
+        return logistic(sum(terms, start=np.full_like(margin, constant)))
 
     def as_json(self) -> dict[str, object]:
         """Return what `of_json` takes."""
@@ -52,9 +55,8 @@ def logistic(z: Floats) -> Floats:
     return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
 
 
-def design(method: Method, margin: Floats) -> Floats:
-    """Return the columns a logistic regression is fitted on: each may only push upwards, but for the last, constant."""
-    constant = np.ones_like(margin)
+def slants(method: Method, margin: Floats) -> tuple[Floats, ...]:
+    """Return what a logistic regression is fitted on, beside a constant: each may only push upwards."""
     if method == "platt":
-        return np.column_stack([margin, constant])
-    return np.column_stack([-np.logaddexp(0.0, -margin), np.logaddexp(0.0, margin), constant])
+        return (margin,)
+    return -np.logaddexp(0.0, -margin), np.logaddexp(0.0, margin)

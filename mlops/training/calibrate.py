@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlops.registry.calibration import Calibration, Floats, Method, design, logistic
+from mlops.registry.calibration import Calibration, Floats, Method, logistic, slants
 from mlops.training.dataset import Bools
 
 _NEWTON_STEPS = 100
@@ -17,7 +17,7 @@ def fit(method: Method, margin: Floats, label: Bools) -> Calibration:
         raise ValueError("calibration needs rows of both labels; widen the calibration window")
     if method == "isotonic":
         return Calibration("isotonic", (), _isotonic_knots(margin, label))
-    columns = design(method, margin)
+    columns = np.column_stack([*slants(method, margin), np.ones_like(margin)])
     used = np.ones(columns.shape[1], dtype=bool)
     weights = np.zeros(len(used))
     while True:

@@ -153,8 +153,9 @@ def _message(
 
 
 def _features(model: ServedModel, case: Case) -> list[LoggedFeature]:
-    uses = model.inputs.uses(case)
-    row = [math.nan] * len(uses) if model.inputs.obstacle(case) else model.inputs.row(case)
+    told = Provenance()
+    model.inputs.tell_uses(told, case)
+    row = [math.nan] * len(told.features) if model.inputs.obstacle(case) else model.inputs.row(case)
     return [
         LoggedFeature(
             name=use.name,
@@ -163,7 +164,7 @@ def _features(model: ServedModel, case: Case) -> list[LoggedFeature]:
             missing=use.missing,
             stale=use.stale,
         )
-        for use, value in zip(uses, row, strict=True)
+        for use, value in zip(told.features, row, strict=True)
     ]
 
 

@@ -31,7 +31,8 @@ class Paths:
     # Row of a tree's first leaf in the two arrays below.
     first: "np.ndarray[Any, np.dtype[np.int64]]"
     margin: Rows
-    parts: Rows
+    # In four bytes each: they are compared and told, and half as many caches' lines are fetched for an answer.
+    parts: "np.ndarray[Any, np.dtype[np.float32]]"
 
     @classmethod
     def of(cls, model: TrainedModel) -> "Paths":
@@ -39,7 +40,8 @@ class Paths:
         trees = model.booster.dump_model()["tree_info"]
         sizes = [tree["num_leaves"] for tree in trees]
         first = np.concatenate([[0], np.cumsum(sizes)])
-        margin, parts = np.zeros(first[-1]), np.zeros((first[-1], len(model.features)))
+        margin = np.zeros(first[-1])
+        parts = np.zeros((first[-1], len(model.features)), dtype=np.float32)
         for tree, start in zip(trees, first, strict=False):
             root = tree["tree_structure"]
             for leaf, value, changes in _leaves(root, _value(root), {}):
@@ -97,7 +99,7 @@ class LightGbmModel:
             _log.error("model.failed", model=self.name, version=self.version, error=kind, at=at)
             raise
 
-    def _reasons(self, row: Rows, parts: Rows) -> Sequence[Reason]:
+    def _reasons(self, row: Rows, parts: "np.ndarray[Any, np.dtype[np.float32]]") -> Sequence[Reason]:
         strongest = np.argsort(-parts, kind="stable")[:_MOST_REASONS].tolist()
         told = [self._reason(index, row[index].item(), parts[index].item()) for index in strongest if parts[index] > 0]
         return told or (_NOTHING_RAISED,)

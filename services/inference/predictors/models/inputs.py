@@ -9,6 +9,7 @@ from tidegate.inference.v1.payment_context_pb2 import (
     FALLBACK_CAUSE_UNSPECIFIED,
     FallbackCause,
     FeatureUse,
+    Provenance,
 )
 
 from mlops.features.catalog import FEATURES, VIEWS, Entity
@@ -40,6 +41,12 @@ class Inputs:
         # The name in full and whose it is; None where the payment itself shows it.
         self._sources = tuple(zip(self._full_names, map(_ENTITY_OF_VIEW.get, views), strict=True))
         self._entities = frozenset(entity for _, entity in self._sources if entity is not None)
+        # What `tell_uses` adds to: making sixty messages one by one would take as long as the model does.
+        self._uses = Provenance(features=[FeatureUse(name=name, age_ms=0) for name in self._full_names])
+        self._columns = {
+            entity: [column for column, (_, whose) in enumerate(self._sources) if whose is entity]
+            for entity in self._entities
+        }
 
     @property
     def full_names(self) -> Sequence[str]:
@@ -73,18 +80,24 @@ class Inputs:
             values |= _vectors(case)[entity].values
         return [math.nan if (value := values[name]) is None else value for name in self._names]
 
-    def uses(self, case: Case) -> list[FeatureUse]:
-        """How each feature came to the answer, or why it did not."""
-        uses = []
+    def tell_uses(self, provenance: Provenance, case: Case) -> None:
+        """Add how each feature came to the answer, or why it did not."""
+        provenance.MergeFrom(self._uses)
+        uses = provenance.features
         vectors = _vectors(case)
-        for name, entity in self._sources:
-            if entity is None:
-                uses.append(FeatureUse(name=name, age_ms=0))
-            elif (vector := vectors.get(entity)) is None or vector.age_us is None:
-                uses.append(FeatureUse(name=name, missing=True))
-            else:
-                uses.append(FeatureUse(name=name, age_ms=vector.age_us // _MILLISECOND_US, stale=vector.stale))
-        return uses
+        for entity, columns in self._columns.items():
+            vector = vectors.get(entity)
+            if vector is None or vector.age_us is None:
+                for column in columns:
+                    uses[column].ClearField("age_ms")
+                    uses[column].missing = True
+                continue
+            age_ms = vector.age_us // _MILLISECOND_US
+            for column in columns:
+                uses[column].age_ms = age_ms
+            if vector.stale:
+                for column in columns:
+                    uses[column].stale = True
 
 
 def _vectors(case: Case) -> Mapping[Entity, ViewVector]:

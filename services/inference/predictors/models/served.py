@@ -48,15 +48,16 @@ class ServedModel:
 
     def provenance(self, case: Case, at: Timestamp) -> Provenance:
         """Of an answer that the model gave."""
-        return Provenance(
+        provenance = Provenance(
             model_name=self.model.name,
             model_version=self.model.version,
             model_alias=self.model.alias,
-            features=self.inputs.uses(case),
             predicted_at=at,
         )
+        self.inputs.tell_uses(provenance, case)
+        return provenance
 
     def fell_back(self, provenance: Provenance, case: Case, cause: "FallbackCause") -> None:
         """Put into the provenance of the rules' answer why it is theirs."""
         provenance.fallback_cause = cause
-        provenance.features.extend(self.inputs.uses(case))
+        self.inputs.tell_uses(provenance, case)
