@@ -142,8 +142,11 @@ class TrainedModel:
 
 def artifact_digest(folder: Path) -> str:
     """Return a SHA-256 of what answers in a saved model: the same for the same model, whichever code made it when."""
-    files: Mapping[str, str] = _read(folder / _METADATA)["files"]
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    metadata = _read(folder / _METADATA)
+    answers: dict[str, Any] = dict(metadata["files"])
+    if "policy" in metadata:  # what a retry model's probabilities are weighed by
+        answers["policy"] = metadata["policy"]
+    return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
 
 def _write(path: Path, data: object) -> None:

@@ -16,11 +16,12 @@ from mlops.registry.promotion import Order, RefusedError, promote
 from mlops.registry.settings import registry_from
 from mlops.registry.store import Registry
 from mlops.training.fraud.world import train_fraud
+from mlops.training.retry.world import train_retry
 from mlops.training.worlds import CACHE, WORLD, made
 
 Trainer = Callable[[Registry, Path, Path, int], Iterator[str]]
 
-TRAINERS: Final[Mapping[str, Trainer]] = {"fraud": train_fraud}
+TRAINERS: Final[Mapping[str, Trainer]] = {"fraud": train_fraud, "retry": train_retry}
 """By registered name: each trains on a history with a folder for its tables, registers, and yields what people read."""
 
 _WHY_FIRST: Final = "first champion: nothing served before"

@@ -15,11 +15,13 @@ class Purpose:
     use: str
     data: str
     limits: Sequence[str]
+    wrongly: str = "Wrongly declined"
+    """What became of rows without the event that were said to have it."""
 
 
 def card(purpose: Purpose, model: TrainedModel, evidence: Evidence) -> str:
     """Return the card's text."""
-    return "\n".join([*_what(purpose, model), *_judged(evidence), *_limits(purpose)]) + "\n"
+    return "\n".join([*_what(purpose, model), *_judged(purpose, evidence), *_limits(purpose)]) + "\n"
 
 
 def _what(purpose: Purpose, model: TrainedModel) -> Iterator[str]:
@@ -27,12 +29,12 @@ def _what(purpose: Purpose, model: TrainedModel) -> Iterator[str]:
     yield from (f"# {purpose.title}", "", purpose.use, "", "## Made of", "", purpose.data, "")
     yield f"- {data['rows']:,} rows, {data['positives']:,} with the event; fingerprint `{data['fingerprint']}`"
     yield f"- {len(model.features)} features; LightGBM {model.metadata['lightgbm']}, {model.booster.num_trees()} trees"
-    yield f"- calibration: {model.calibration.method}; thresholds from costs: {thresholds}"
+    yield f"- calibration: {model.calibration.method}; thresholds: {thresholds}"
     yield f"- code `{model.metadata['code_version']}`"
     yield ""
 
 
-def _judged(evidence: Evidence) -> Iterator[str]:
+def _judged(purpose: Purpose, evidence: Evidence) -> Iterator[str]:
     quality = evidence.quality
     yield from ("## Judged", "")
     yield (
@@ -46,9 +48,9 @@ def _judged(evidence: Evidence) -> Iterator[str]:
     yield ""
     yield (
         f"Said to happened: {evidence.calibration['said_to_happened']:.2f}; expected calibration error "
-        f"{evidence.calibration['expected_error']:.5f}. Wrongly declined: {evidence.false_positive_rate:.4%}."
+        f"{evidence.calibration['expected_error']:.5f}. {purpose.wrongly}: {evidence.false_positive_rate:.4%}."
     )
-    yield from ("", "| segment | rows | wrongly declined | by the other |", "|---|---|---|---|")
+    yield from ("", f"| segment | rows | {purpose.wrongly.lower()} | by the other |", "|---|---|---|---|")
     for name, part in evidence.segments.items():
         yield f"| {name} | {part.rows:,} | {part.false_positive_rate:.4%} | {part.others_false_positive_rate:.4%} |"
     yield ""

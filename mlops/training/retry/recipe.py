@@ -19,6 +19,8 @@ from mlops.training.retry.decisions import Decision
 from mlops.training.retry.outlook import continuation
 
 NAME: Final = "retry"
+LIKELY: Final = 0.5
+"""From here on an attempt is said to succeed rather than not. Nothing is decided by it: the policy weighs money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def train(decided: Sequence[Decision], recipe: Recipe, terms: Terms, *, code_ver
         _grow(table, weights, recipe),
         FEATURES,
         calibration,
-        {},
+        {"likely": LIKELY},
         REASONS,
         {
             "name": NAME,
