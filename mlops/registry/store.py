@@ -10,6 +10,7 @@ from typing import Any, Final
 from mlops.registry.audit import AuditRecord
 from mlops.registry.evidence import EVIDENCE_FILE, Evidence
 from mlops.registry.ports import CHAMPION, RegistryError, UnknownVersionError, Version
+from mlops.registry.profile import PROFILE_FILE, Profile
 
 MODEL_FOLDER: Final = "model"
 """Where a run keeps the folder that serves (mlops/registry/artifact.py)."""
@@ -127,6 +128,17 @@ class Registry:
             file = Path(self._client.download_artifacts(version.run_id, EVIDENCE_FILE, str(folder)))
         try:
             return Evidence.of_json(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RegistryError(f"{version.model} version {version.number}: {error}") from error
+
+    def profile(self, version: Version, folder: Path) -> Profile | None:
+        """How features and scores were distributed where a version was judged; None where its training kept none."""
+        with self._asking(f"read the profile of {version.model} version {version.number}"):
+            if not any(each.path == PROFILE_FILE for each in self._client.list_artifacts(version.run_id)):
+                return None
+            file = Path(self._client.download_artifacts(version.run_id, PROFILE_FILE, str(folder)))
+        try:
+            return Profile.of_json(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RegistryError(f"{version.model} version {version.number}: {error}") from error
 

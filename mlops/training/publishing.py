@@ -9,10 +9,11 @@ from typing import Any, Final
 from mlops.registry.artifact import TrainedModel, artifact_digest
 from mlops.registry.evidence import EVIDENCE_FILE, Evidence
 from mlops.registry.ports import CHALLENGER, CHAMPION, Version
+from mlops.registry.profile import PROFILE_FILE, Profile
 from mlops.registry.promotion import metrics_of
 from mlops.registry.store import DIGEST_TAG, JUDGED_AGAINST_TAG, MODEL_FOLDER, Registry, Training
 from mlops.training.cards import Purpose, card
-from mlops.training.dataset import Bools
+from mlops.training.dataset import Bools, Floats
 from mlops.training.judging import Answers
 from mlops.training.plots import draw
 
@@ -29,6 +30,8 @@ class Judged:
     label: Bools
     answers: Sequence[Answers]
     history_fingerprint: str
+    rows: Floats | None = None
+    """What judged it, by the model's features: what is served is compared with it. None leaves nothing to compare."""
 
 
 def publish(registry: Registry, name: str, judged: Judged, purpose: Purpose, started_ms: int) -> tuple[Version, bool]:
@@ -95,6 +98,10 @@ def _write_beside(folder: Path, judged: Judged, purpose: Purpose) -> None:
     folder.mkdir()
     (folder / EVIDENCE_FILE).write_text(judged.evidence.as_json(), encoding="utf-8")
     (folder / CARD_FILE).write_text(card(purpose, judged.model, judged.evidence), encoding="utf-8")
+    if judged.rows is not None:
+        model, said = judged.model, judged.answers[0].probability
+        profile = Profile.of(model.features, judged.rows, said, model.thresholds)
+        (folder / PROFILE_FILE).write_text(profile.as_json(), encoding="utf-8")
     draw(folder, judged.model, judged.label, judged.answers)
 
 

@@ -58,8 +58,9 @@ class TestInMlflow(PromotionSuite):
 
 def judged(seed: int, evidence: Evidence = GOOD) -> Judged:
     trained = train(table(seed=seed), RECIPE, code_version="test")
-    answers = Answers("candidate", trained.predict(DATA.matrix(trained.features)), 0.5)
-    return Judged(trained, evidence, DATA.label, [answers], "history")
+    rows = DATA.matrix(trained.features)
+    answers = Answers("candidate", trained.predict(rows), 0.5)
+    return Judged(trained, evidence, DATA.label, [answers], "history", rows)
 
 
 def test_a_training_becomes_a_challenger_with_all_that_a_reviewer_wants(
@@ -84,6 +85,10 @@ def test_a_training_becomes_a_challenger_with_all_that_a_reviewer_wants(
     np.testing.assert_array_equal(
         fetched.predict(DATA.matrix(fetched.features)), one.model.predict(DATA.matrix(one.model.features))
     )
+    profile = registry.profile(version, tmp_path)
+    assert profile is not None
+    assert profile.score.rows == len(DATA)
+    assert set(profile.features) == set(one.model.features)
     signature = (tmp_path / "model" / "MLmodel").read_text()
     assert all(name in signature for name in (*RECIPE.features, "probability"))
 

@@ -59,7 +59,8 @@ def judged(history: Path, cache: Path, champion: Champion | None, *, days_before
     against_simple = _evidence(split, model, own, simple)
     evidence = _evidence(split, model, own, other) if champion else against_simple
     answers = (own, simple) if other is simple else (own, simple, other)
-    return Outcome(Judged(model, evidence, split.tested.label, answers, fingerprint(history)), against_simple)
+    rows = split.tested.matrix(model.features)
+    return Outcome(Judged(model, evidence, split.tested.label, answers, fingerprint(history), rows), against_simple)
 
 
 def _answers(name: str, model: TrainedModel, split: Split) -> Answers:
