@@ -77,7 +77,8 @@ test-unit: setup ## The unit tests alone: no engine, no socket
 
 .PHONY: test
 test: lint test-unit ## Everything that proves the platform, on real engines
-	@pytest tests/contract tests/integration tests/e2e
+	@pytest tests/contract tests/integration -n 2 -q
+	@pytest tests/e2e
 
 .PHONY: bench
 bench: setup ## Measure, as ratios to baselines of the same run; writes .tidegate/bench.json
