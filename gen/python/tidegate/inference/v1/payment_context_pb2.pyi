@@ -98,7 +98,7 @@ class FeatureUse(_message.Message):
     def __init__(self, name: _Optional[str] = ..., age_ms: _Optional[int] = ..., missing: _Optional[bool] = ..., stale: _Optional[bool] = ...) -> None: ...
 
 class Provenance(_message.Message):
-    __slots__ = ("model_name", "model_version", "model_alias", "fallback", "fallback_cause", "features", "predicted_at")
+    __slots__ = ("model_name", "model_version", "model_alias", "fallback", "fallback_cause", "features", "predicted_at", "based_on")
     MODEL_NAME_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_ALIAS_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class Provenance(_message.Message):
     FALLBACK_CAUSE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_AT_FIELD_NUMBER: _ClassVar[int]
+    BASED_ON_FIELD_NUMBER: _ClassVar[int]
     model_name: str
     model_version: str
     model_alias: str
@@ -113,7 +114,18 @@ class Provenance(_message.Message):
     fallback_cause: FallbackCause
     features: _containers.RepeatedCompositeFieldContainer[FeatureUse]
     predicted_at: _timestamp_pb2.Timestamp
-    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_alias: _Optional[str] = ..., fallback: _Optional[bool] = ..., fallback_cause: _Optional[_Union[FallbackCause, str]] = ..., features: _Optional[_Iterable[_Union[FeatureUse, _Mapping]]] = ..., predicted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    based_on: _containers.RepeatedCompositeFieldContainer[ModelVersion]
+    def __init__(self, model_name: _Optional[str] = ..., model_version: _Optional[str] = ..., model_alias: _Optional[str] = ..., fallback: _Optional[bool] = ..., fallback_cause: _Optional[_Union[FallbackCause, str]] = ..., features: _Optional[_Iterable[_Union[FeatureUse, _Mapping]]] = ..., predicted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., based_on: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ...) -> None: ...
+
+class ModelVersion(_message.Message):
+    __slots__ = ("name", "version", "alias")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: str
+    alias: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., alias: _Optional[str] = ...) -> None: ...
 
 class Reason(_message.Message):
     __slots__ = ("code", "description", "contribution")

@@ -33,7 +33,7 @@ class RecommendStrategyRequest(_message.Message):
     def __init__(self, payment: _Optional[_Union[_payment_context_pb2.PaymentContext, _Mapping]] = ...) -> None: ...
 
 class RecommendStrategyResponse(_message.Message):
-    __slots__ = ("action", "retry_at", "decline_class", "attempts_left", "network_rule", "success_probability", "reasons", "provenance")
+    __slots__ = ("action", "retry_at", "decline_class", "attempts_left", "network_rule", "success_probability", "reasons", "provenance", "recovery_probability")
     ACTION_FIELD_NUMBER: _ClassVar[int]
     RETRY_AT_FIELD_NUMBER: _ClassVar[int]
     DECLINE_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class RecommendStrategyResponse(_message.Message):
     SUCCESS_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     action: RetryAction
     retry_at: _timestamp_pb2.Timestamp
     decline_class: _unified_payment_event_pb2.DeclineClass
@@ -50,4 +51,5 @@ class RecommendStrategyResponse(_message.Message):
     success_probability: float
     reasons: _containers.RepeatedCompositeFieldContainer[_payment_context_pb2.Reason]
     provenance: _payment_context_pb2.Provenance
-    def __init__(self, action: _Optional[_Union[RetryAction, str]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decline_class: _Optional[_Union[_unified_payment_event_pb2.DeclineClass, str]] = ..., attempts_left: _Optional[int] = ..., network_rule: _Optional[str] = ..., success_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_payment_context_pb2.Reason, _Mapping]]] = ..., provenance: _Optional[_Union[_payment_context_pb2.Provenance, _Mapping]] = ...) -> None: ...
+    recovery_probability: float
+    def __init__(self, action: _Optional[_Union[RetryAction, str]] = ..., retry_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decline_class: _Optional[_Union[_unified_payment_event_pb2.DeclineClass, str]] = ..., attempts_left: _Optional[int] = ..., network_rule: _Optional[str] = ..., success_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_payment_context_pb2.Reason, _Mapping]]] = ..., provenance: _Optional[_Union[_payment_context_pb2.Provenance, _Mapping]] = ..., recovery_probability: _Optional[float] = ...) -> None: ...
