@@ -111,6 +111,9 @@ class QuestionDiff:
     parts: defaultdict[tuple[str, str], Part] = field(default_factory=lambda: defaultdict(Part))
     # Decisions by how far the probability moved: below each bound of SHIFTS, and above the last.
     shifts: list[int] = field(default_factory=lambda: [0] * (len(SHIFTS) + 1))
+    # What is to be done, before and after.
+    choices: Counter[str] = field(default_factory=Counter)
+    choices_after: Counter[str] = field(default_factory=Counter)
     # Who answered, and why rules did, on each side.
     before: Counter[tuple[str, str]] = field(default_factory=Counter)
     after: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -148,9 +151,16 @@ class QuestionDiff:
             self.parts[dimension].stake.add(event, fraud)
         self.stake.add(event, fraud)
 
+    @property
+    def moved(self) -> bool:
+        """Whether any probability moved."""
+        return sum(self.shifts) > self.shifts[len(SHIFTS) // 2]
+
     def _count(self, before: Reading, after: Reading) -> None:
         self.asked += 1
         self.by_models += before.by_model and after.by_model
+        self.choices[before.choice] += 1
+        self.choices_after[after.choice] += 1
         self.before[before.made_by, before.cause] += 1
         self.after[after.made_by, after.cause] += 1
         # Points of rules are no probabilities: only like is compared with like.

@@ -13,6 +13,7 @@ from services.inference.replay.report import (
     Report,
     SideNote,
     by_size,
+    choices,
     counted,
     each_in_words,
     headline,
@@ -21,9 +22,11 @@ from services.inference.replay.report import (
     share,
     usd_of,
 )
+from services.inference.replay.segments import UNKNOWN
 from services.inference.replay.summary import answered_in_words, events_in_words, parts_of
 
 _PARTS_SHOWN: Final = 8
+_CHOICES_SHOWN: Final = 6
 _BAR_WIDTH: Final = 340
 _ROW_HEIGHT: Final = 20
 _LABEL_WIDTH: Final = 150
@@ -42,9 +45,10 @@ def page(report: Report) -> str:
     body = tag(
         "body",
         tag("h1", title),
-        tag("p", f"{moment(report.window.since_us)} to {moment(report.window.until_us)}", class_="soft"),
+        tag("p", f"{report.span}: {events_in_words(report)}", class_="soft"),
         tag("p", headline(report), class_="headline"),
-        (_question(report, name, diff) for name, diff in report.questions),
+        (_question(report, name, diff) for name, diff in report.questions if name == report.question or diff.flipped),
+        _unchanged(report),
         _provenance(report),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
@@ -59,11 +63,21 @@ def _question(report: Report, name: str, diff: QuestionDiff) -> Markup:
         parts.append(tag("div", (_card(effect, flips) for effect, flips in by_size(diff.effects)), class_="cards"))
     if diff.flipped:
         parts.append(_flips(diff, labelled=labelled))
-    if any(diff.shifts):
+    if diff.moved:
         parts.append(_shifts(diff))
     if diff.flipped:
         parts += [_segments(diff), _examples(diff)]
-    return tag("section", parts) if own or diff.flipped else joined(parts)
+    return tag("section", parts)
+
+
+def _unchanged(report: Report) -> Markup:
+    """The questions beside the one that the replay is about, where nothing flips."""
+    told = [
+        tag("li", f"{name}: {counted(diff.asked, 'decision')}, none flips")
+        for name, diff in report.questions
+        if name != report.question and not diff.flipped
+    ]
+    return tag("section", tag("h2", "Other questions"), tag("ul", told)) if told else Markup("")
 
 
 def _card(effect: str, flips: Flips) -> Markup:
@@ -81,9 +95,7 @@ def _card(effect: str, flips: Flips) -> Markup:
 
 
 def _known(frauds: int, honest: int) -> Markup:
-    return joined(
-        tag("span", counted(frauds, "fraud"), class_="fraud"), ", ", tag("span", f"{honest:,} honest", class_="honest")
-    )
+    return tag("span", f"{counted(frauds, 'fraud')}, {honest:,} honest", class_="soft")
 
 
 def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
@@ -100,6 +112,7 @@ def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
         )
         for (before, after), flips in by_size(diff.flips)
     ]
+    decided = [(name, f"{before:,}", f"{after:,}") for name, before, after in choices(diff)[:_CHOICES_SHOWN]]
     note = "Each payment counts once. US dollars are an order of magnitude, by a table of rough rates."
     return joined(
         tag("h3", "What flips"),
@@ -109,6 +122,8 @@ def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
             numbers={2, 3, 5, 6, 7},
         ),
         tag("p", note, class_="soft"),
+        tag("h3", "What is decided"),
+        tag("div", _table(("decision", "before", "after"), decided, numbers={1, 2}), class_="narrow"),
     )
 
 
@@ -132,6 +147,10 @@ def _shifts(diff: QuestionDiff) -> Markup:
     """A bar for each group of decisions by how far the probability moved; long tails need a logarithm."""
     rows = [(label, count) for label, count in zip(_shift_labels(), diff.shifts, strict=True)]
     most = max(diff.shifts)
+    note = (
+        f"After less before, of {counted(sum(diff.shifts), 'decision')} that models, or rules, made on both sides; "
+        "the length of a bar is the logarithm of their number."
+    )
     still = len(SHIFTS) // 2
     bars = (_bar(index, label, count, most, still=index == still) for index, (label, count) in enumerate(rows))
     return joined(
@@ -144,7 +163,7 @@ def _shifts(diff: QuestionDiff) -> Markup:
             role="img",
             aria_label="decisions by shift of the probability",
         ),
-        tag("p", "After less before; the length of a bar is the logarithm of the number of decisions.", class_="soft"),
+        tag("p", note, class_="soft"),
     )
 
 
@@ -215,7 +234,9 @@ def _examples(diff: QuestionDiff) -> Markup:
 
 
 def _example(example: Example) -> Markup:
-    parts = ", ".join(part for name, part in example.segments.items() if name not in {"currency", "amount"})
+    parts = ", ".join(
+        part for name, part in example.segments.items() if name not in {"currency", "amount"} and part != UNKNOWN
+    )
     known = Markup("")
     if example.fraud is not None:
         word = "fraud" if example.fraud else "honest"
@@ -225,7 +246,7 @@ def _example(example: Example) -> Markup:
         tag(
             "p", tag("b", in_words(example.amount_cents, example.currency)), " ", tag("code", example.payment_id), known
         ),
-        tag("p", f"{moment(example.occurred_us)}, {parts}", class_="soft"),
+        tag("p", f"{moment(example.occurred_us)}, {parts}, event {example.event_id}", class_="soft"),
         tag("div", _side("before", example.before), _side("after", example.after), class_="sides"),
     )
 
@@ -246,7 +267,8 @@ def _provenance(report: Report) -> Markup:
     pairs = [
         ("before", _note(report.before)),
         ("after", _note(report.after)),
-        ("events", f"{events_in_words(report)}"),
+        ("window", f"arrivals from {moment(report.window.since_us)} to before {moment(report.window.until_us)}"),
+        ("events", events_in_words(report)),
         ("source", report.source),
         (
             "labels",

@@ -68,6 +68,19 @@ class Report:
             if name in self.diff.questions:
                 yield name, self.diff.questions[name]
 
+    @property
+    def span(self) -> str:
+        """From the first to the last arrival that was decided on."""
+        first_us, last_us = self.counts.first_us, self.counts.last_us
+        return "no event" if first_us is None or last_us is None else f"{moment(first_us)} to {moment(last_us)}"
+
+
+def choices(diff: QuestionDiff) -> list[tuple[str, int, int]]:
+    """What is to be done, how often before and after; what is done most comes first."""
+    names = {*diff.choices, *diff.choices_after}
+    counts = [(name, diff.choices[name], diff.choices_after[name]) for name in names]
+    return sorted(counts, key=lambda each: (-each[1], -each[2], each[0]))
+
 
 def headline(report: Report) -> str:
     """The sentence for whoever reads no other."""
@@ -139,6 +152,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "before": asdict(report.before),
         "after": asdict(report.after),
         "window": {"since": moment(report.window.since_us), "until": moment(report.window.until_us)},
+        "span": report.span,
         "source": report.source,
         "events": {**asdict(report.counts), "unreadable": report.unreadable},
         "labelled": report.diff.labelled,
@@ -153,6 +167,8 @@ def _question(diff: QuestionDiff) -> dict[str, Any]:
     return {
         "decisions": diff.asked,
         "decisions_by_models": diff.by_models,
+        "choices_before": dict(diff.choices.most_common()),
+        "choices_after": dict(diff.choices_after.most_common()),
         "flips": diff.flipped,
         "flips_by_models": diff.by_models_flipped,
         **_stake(diff.stake),

@@ -15,7 +15,7 @@ _BANDS_USD: Final = (0, 10, 50, 100, 500, 1_000)
 
 
 def segments(event: UnifiedPaymentEvent) -> Mapping[str, str]:
-    """The part of each dimension."""
+    """The part of each dimension; amounts in US dollars are an order of magnitude."""
     found = {
         "currency": event.currency,
         "merchant": event.merchant_id,
@@ -45,5 +45,5 @@ def _band(event: UnifiedPaymentEvent) -> str:
     usd = about_usd(event.amount_cents, event.currency)
     if usd is None:
         return UNKNOWN
-    bounds = (f"about USD {low:,} to {high:,}" for low, high in pairwise(_BANDS_USD) if low <= usd < high)
-    return next(bounds, f"about USD {_BANDS_USD[-1]:,} and more")
+    bounds = (f"USD {low:,} to {high:,}" for low, high in pairwise(_BANDS_USD) if low <= usd < high)
+    return next(bounds, f"USD {_BANDS_USD[-1]:,} and more")

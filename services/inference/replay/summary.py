@@ -9,6 +9,7 @@ from services.inference.replay.readings import Reading
 from services.inference.replay.report import (
     Report,
     by_size,
+    choices,
     counted,
     each_in_words,
     headline,
@@ -20,6 +21,7 @@ from services.inference.replay.report import (
 
 _PARTS_SHOWN: Final = 4
 _EXAMPLES_SHOWN: Final = 2
+_CHOICES_SHOWN: Final = 6
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -28,7 +30,7 @@ def summary(report: Report) -> Iterator[str]:
     yield ""
     yield f"before   {_side(report, 'before')}"
     yield f"after    {_side(report, 'after')}"
-    yield f"window   {moment(report.window.since_us)} to {moment(report.window.until_us)}: {events_in_words(report)}"
+    yield f"window   {report.span}: {events_in_words(report)}"
     yield f"source   {report.source}"
     for name, diff in report.questions:
         yield ""
@@ -61,6 +63,8 @@ def _question(name: str, diff: QuestionDiff, *, labelled: bool) -> Iterator[str]
         yield f"  {side} answered by {answered_in_words(answers)}"
     if not diff.flipped:
         return
+    decided = (f"{name} {before:,} -> {after:,}" for name, before, after in choices(diff)[:_CHOICES_SHOWN])
+    yield f"  decided: {', '.join(decided)}"
     yield f"  at stake, each payment once: {each_in_words(diff.stake.money)}"
     yield ""
     truth = f"{'frauds':>8}{'honest':>8}" if labelled else ""
