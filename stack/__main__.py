@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     follow.add_argument("--lines", type=int, default=10, help="lines of each log to begin with")
     follow.add_argument("--no-follow", action="store_true", help="print and return")
     show = commands.add_parser("env", help="print addresses and credentials as environment variables")
-    show.add_argument("name", help="a database role (owner, writer, reader) or a service")
+    show.add_argument("name", help="a database role (owner, writer, reader, monitor) or a service")
     commands.add_parser("lock", help="regenerate maven.lock (downloads every artifact)")
     return root
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from stack.deploy import deploy
 from stack.engines import ENGINES, UNAWAITED, mlflow
-from stack.engines.postgresql import OWNER, READER, WRITER
+from stack.engines.postgresql import MONITOR, OWNER, READER, WRITER
 from stack.environment import engine_addresses, public_environment, render, store_addresses
 from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
@@ -21,7 +21,7 @@ from stack.services import NORMALIZERS, services
 from stack.status import collect
 from stack.status import render as render_status
 
-ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER}
+ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER, "monitor": MONITOR}
 
 
 def up(arguments: Namespace) -> int:

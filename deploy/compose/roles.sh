@@ -3,11 +3,13 @@
 set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
   --set owner_password="$TIDEGATE_OWNER_PASSWORD" --set writer_password="$TIDEGATE_WRITER_PASSWORD" \
-  --set reader_password="$TIDEGATE_READER_PASSWORD" --set registry_password="$TIDEGATE_REGISTRY_PASSWORD" \
+  --set reader_password="$TIDEGATE_READER_PASSWORD" --set monitor_password="$TIDEGATE_MONITOR_PASSWORD" \
+  --set registry_password="$TIDEGATE_REGISTRY_PASSWORD" \
   --set mlflow_password="$TIDEGATE_MLFLOW_PASSWORD" <<'SQL'
 CREATE ROLE tidegate_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE tidegate_writer LOGIN PASSWORD :'writer_password';
 CREATE ROLE tidegate_reader LOGIN PASSWORD :'reader_password';
+CREATE ROLE tidegate_monitor LOGIN PASSWORD :'monitor_password';
 CREATE ROLE tidegate_registry LOGIN PASSWORD :'registry_password';
 CREATE ROLE tidegate_mlflow LOGIN PASSWORD :'mlflow_password';
 CREATE DATABASE tidegate OWNER tidegate_owner;
@@ -16,5 +18,5 @@ CREATE DATABASE tidegate_mlflow OWNER tidegate_mlflow;
 REVOKE CONNECT, TEMPORARY ON DATABASE tidegate FROM PUBLIC;
 REVOKE CONNECT, TEMPORARY ON DATABASE tidegate_registry FROM PUBLIC;
 REVOKE CONNECT, TEMPORARY ON DATABASE tidegate_mlflow FROM PUBLIC;
-GRANT CONNECT ON DATABASE tidegate TO tidegate_writer, tidegate_reader;
+GRANT CONNECT ON DATABASE tidegate TO tidegate_writer, tidegate_reader, tidegate_monitor;
 SQL

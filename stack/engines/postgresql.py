@@ -29,12 +29,14 @@ from stack.wheels import missing_package
 SUPERUSER = "postgres"
 DATABASE = "tidegate"
 OWNER, WRITER, READER = "tidegate_owner", "tidegate_writer", "tidegate_reader"
+MONITOR = "tidegate_monitor"
 
 _SECRETS: Mapping[str, str] = {
     SUPERUSER: "postgresql_superuser",
     OWNER: "postgresql_owner",
     WRITER: "postgresql_writer",
     READER: "postgresql_reader",
+    MONITOR: "postgresql_monitor",
     REGISTRY_ROLE: "postgresql_registry",
     MLFLOW_ROLE: "postgresql_mlflow",
 }
@@ -180,12 +182,12 @@ def _ready(context: Context) -> None:
 
 def _provision(context: Context) -> None:
     with psycopg.connect(database_url(context, SUPERUSER, "postgres"), autocommit=True) as connection:
-        for role in (OWNER, WRITER, READER, REGISTRY_ROLE, MLFLOW_ROLE):
+        for role in (OWNER, WRITER, READER, MONITOR, REGISTRY_ROLE, MLFLOW_ROLE):
             _ensure_role(connection, role, context.secrets[_SECRETS[role]])
         _ensure_database(connection, DATABASE, OWNER)
         _ensure_database(connection, REGISTRY_DATABASE, REGISTRY_ROLE)
         _ensure_database(connection, MLFLOW_DATABASE, MLFLOW_ROLE)
-        for role in (WRITER, READER):
+        for role in (WRITER, READER, MONITOR):
             grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
             connection.execute(grant.format(sql.Identifier(DATABASE), sql.Identifier(role)))
 

@@ -1,0 +1,1 @@
+"""Where what is watched is read from, and where the findings go."""
