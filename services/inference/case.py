@@ -13,7 +13,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 from services.inference.declines import Declines
 from services.inference.features import NOT_READ, Features
 from services.inference.networks import Network, Networks, network_code
-from services.inference.rules import Prohibition, Wait
+from services.inference.rules import HOUR_S, Limits, Prohibition, Wait
 from services.inference.tables import RuleTables
 
 _NANOS_A_SECOND = 1_000_000_000
@@ -31,12 +31,15 @@ class Case(NamedTuple):
     # Whether its facts tell of a failed attempt.
     failed: bool
     decline_class: "DeclineClass"
+    # Whether a decline of this class may mend by itself.
+    waiting_helps: bool
     network: Network
     prohibition: Prohibition | None
     wait: Wait | None
     occurred_s: int
     attempts_s: tuple[int, ...]
     card_attempts_s: tuple[int, ...]
+    limits: Limits
     # What the online store knows of its customer, card and merchant.
     features: Features = NOT_READ
 
@@ -66,6 +69,7 @@ class Reading(NamedTuple):
     """What the tables say about codes."""
 
     decline_class: "DeclineClass"
+    waiting_helps: bool
     network: Network
     prohibition: Prohibition | None
     wait: Wait | None
@@ -77,6 +81,9 @@ class CaseReader:
     def __init__(self, tables: RuleTables) -> None:
         self.declines = Declines(tables.declines)
         self._networks = Networks(tables.networks)
+        self._limits = Limits(
+            self.declines.most_tries, self.declines.tries_window_s, tables.networks.longest_wait_hours * HOUR_S
+        )
         self._reading_of = lru_cache(maxsize=_READINGS_KEPT)(self._look_up)
 
     def read(self, payment: PaymentContext, features: Features = NOT_READ) -> Case:
@@ -94,7 +101,16 @@ class CaseReader:
         failed = bool(codes.failure_code or codes.decline_class or codes.network_decline_code)
         attempts_s = _with((occurred_s,), payment.previous_attempts)
         card_attempts_s = _with(attempts_s, payment.previous_attempts_other_amounts)
-        return Case(payment, failed, *self._reading_of(codes), occurred_s, attempts_s, card_attempts_s, features)
+        return Case(
+            payment,
+            failed,
+            *self._reading_of(codes),
+            occurred_s,
+            attempts_s,
+            card_attempts_s,
+            self._limits,
+            features,
+        )
 
     def _look_up(self, codes: Codes) -> Reading:
         network = self._networks.of(codes.payment_method_type, codes.card_brand)
@@ -103,7 +119,9 @@ class CaseReader:
         decline_class = self.declines.classify(codes.decline_class, codes.failure_code, codes.network_decline_code)
         by_issuer = self.declines.prohibitions(codes.failure_code, codes.provider_advice_code, decline_class)
         prohibition = _worst(rule for rule in (response, advice, *by_issuer) if isinstance(rule, Prohibition))
-        return Reading(decline_class, network, prohibition, advice if isinstance(advice, Wait) else None)
+        waiting_helps = bool(self.declines.policies[decline_class].ladder_s)
+        wait = advice if isinstance(advice, Wait) else None
+        return Reading(decline_class, waiting_helps, network, prohibition, wait)
 
 
 def _worst(prohibitions: Iterable[Prohibition]) -> Prohibition | None:

@@ -33,18 +33,15 @@ class NetworkGuard:
     """Enforces prohibitions, waits and budgets on answers, in place.
 
     A retry that comes too early is moved to the first second that every rule allows; one that is forbidden, or would
-    have to wait longer than `longest_wait_s`, is taken back.
+    have to wait longer than the case's limit, is taken back.
     """
-
-    def __init__(self, longest_wait_s: int) -> None:
-        self._longest_wait_s = longest_wait_s
 
     def enforce(self, answer: RecommendStrategyResponse, case: Case) -> None:
         """Hold a retry strategy inside the rules and state the budget and the rule that bounds it."""
         answer.network_rule = ""
         if answer.action != RETRY_ACTION_RETRY:
             answer.ClearField("retry_at")
-            answer.ClearField("success_probability")
+            _unsay_chances(answer)
         elif case.prohibition is None:
             self._bound(answer, case)
         else:
@@ -63,11 +60,11 @@ class NetworkGuard:
 
     def _bound(self, answer: RecommendStrategyResponse, case: Case) -> None:
         bound = earliest_retry(case, Attempts.of(case))
-        if bound.earliest_s - case.occurred_s > self._longest_wait_s:
+        if bound.earliest_s - case.occurred_s > case.limits.longest_wait_s:
             _take_back(answer, _exhausted(bound))
         elif seconds_down(answer.retry_at) < bound.earliest_s:
             answer.retry_at.seconds, answer.retry_at.nanos = bound.earliest_s, 0
-            answer.ClearField("success_probability")  # it was stated for another moment
+            _unsay_chances(answer)  # they were stated for another moment
             answer.network_rule = bound.rule
             answer.reasons.append(Reason(code=bound.rule, description=bound.description))
 
@@ -78,7 +75,7 @@ class NetworkGuard:
         if case.prohibition is not None:
             return False
         bound = earliest_retry(case, attempts)
-        if bound.earliest_s - attempts.latest_s > self._longest_wait_s:
+        if bound.earliest_s - attempts.latest_s > case.limits.longest_wait_s:
             return False
         if seconds_down(step.not_before) < bound.earliest_s:
             step.not_before.seconds, step.not_before.nanos = bound.earliest_s, 0
@@ -150,12 +147,15 @@ def _state_budget(answer: RecommendStrategyResponse, case: Case) -> None:
     retry = answer.action == RETRY_ACTION_RETRY
     attempts = Attempts.of(case)
     moment = seconds_down(answer.retry_at) if retry else attempts.any_amount_s[-1] + 1
-    left, tightest = min(
-        (_left(budget, attempts.counted_by(budget), moment), budget.name) for budget in case.network.budgets
-    )
+    left, tightest = attempts_left(case, attempts, moment)
     answer.attempts_left = max(0, left)
     if left <= 0 and not answer.network_rule:
         answer.network_rule = tightest
+
+
+def attempts_left(case: Case, attempts: Attempts, moment_s: int) -> tuple[int, str]:
+    """What the tightest budget still allows at a moment, and that budget's name."""
+    return min((_left(budget, attempts.counted_by(budget), moment_s), budget.name) for budget in case.network.budgets)
 
 
 def _left(budget: BudgetRule, attempts_s: Sequence[int], moment_s: int) -> int:
@@ -166,10 +166,15 @@ def _exhausted(bound: Bound) -> Prohibition:
     return Prohibition(bound.rule, RETRY_ACTION_DO_NOT_RETRY, f"no attempt is allowed soon enough: {bound.description}")
 
 
+def _unsay_chances(answer: RecommendStrategyResponse) -> None:
+    answer.ClearField("success_probability")
+    answer.ClearField("recovery_probability")
+
+
 def _take_back(answer: RecommendStrategyResponse, rule: Prohibition) -> None:
     answer.action = rule.action
     answer.ClearField("retry_at")
-    answer.ClearField("success_probability")
+    _unsay_chances(answer)
     answer.network_rule = rule.name
     del answer.reasons[:]  # they argued for the retry
     answer.reasons.append(Reason(code=rule.name, description=rule.description))

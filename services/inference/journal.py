@@ -43,6 +43,13 @@ class Told(NamedTuple):
     answer: Answer
 
 
+class _Said(NamedTuple):
+    """The score, and the moment that it is of where the question is when."""
+
+    score: float
+    moment_s: int | None = None
+
+
 class Sink(Protocol):
     """Where the log goes. A caller must not assume that what was written is kept: how many were is told."""
 
@@ -115,7 +122,7 @@ def logged(told: Told) -> list[PredictionLogged]:
     case = told.serving.handler.cases([told.payment], [told.features])[0]
     champion, challenger = (ask(told.question) for ask in (told.serving.champion, told.serving.challenger))
     provenance = told.answer.provenance
-    messages = [_message(told, case, champion, provenance, _score(told.answer))]
+    messages = [_message(told, case, champion, provenance, _said(told.answer))]
     if challenger is not None and (shadow := _shadow(told, case, challenger)) is not None:
         messages.append(shadow)
     return messages
@@ -126,11 +133,12 @@ def _shadow(told: Told, case: Case, challenger: ServedModel) -> PredictionLogged
     if verdict is None:
         return None
     provenance = challenger.provenance(case, told.answer.provenance.predicted_at)
-    return _message(told, case, challenger, provenance, verdict.probability, shadow=True)
+    said = _Said(verdict.probability, verdict.moment_s)
+    return _message(told, case, challenger, provenance, said, shadow=True)
 
 
 def _message(
-    told: Told, case: Case, model: ServedModel | None, made_by: Provenance, score: float, *, shadow: bool = False
+    told: Told, case: Case, model: ServedModel | None, made_by: Provenance, said: "_Said", *, shadow: bool = False
 ) -> PredictionLogged:
     payment = told.payment
     return PredictionLogged(
@@ -144,18 +152,17 @@ def _message(
         shadow=shadow,
         fallback=made_by.fallback,
         fallback_cause=made_by.fallback_cause,
-        score=score,
-        features=[] if model is None else _features(model, case),
+        score=said.score,
+        features=[] if model is None else _features(model, case, said.moment_s),
         entities=_entities(payment),
         occurred_at=payment.occurred_at,
         predicted_at=made_by.predicted_at,
     )
 
 
-def _features(model: ServedModel, case: Case) -> list[LoggedFeature]:
+def _features(model: ServedModel, case: Case, moment_s: int | None) -> list[LoggedFeature]:
     told = Provenance()
     model.inputs.tell_uses(told, case)
-    row = [math.nan] * len(told.features) if model.inputs.obstacle(case) else model.inputs.row(case)
     return [
         LoggedFeature(
             name=use.name,
@@ -164,7 +171,7 @@ def _features(model: ServedModel, case: Case) -> list[LoggedFeature]:
             missing=use.missing,
             stale=use.stale,
         )
-        for use, value in zip(told.features, row, strict=True)
+        for use, value in zip(told.features, model.row(case, moment_s), strict=True)
     ]
 
 
@@ -173,13 +180,15 @@ def _entities(payment: PaymentContext) -> list[LoggedEntity]:
     return [LoggedEntity(view=VIEW_OF[entity].name, key=key) for entity, key in keys.items()]
 
 
-def _score(answer: Answer) -> float:
+def _said(answer: Answer) -> "_Said":
+    """Of a retry, the moment that was chosen and its probability; 0 where none was."""
     match answer:
         case ScoreResponse():
-            return answer.fraud_probability
+            return _Said(answer.fraud_probability)
         case PredictResponse():
-            return answer.churn_probability
+            return _Said(answer.churn_probability)
         case RecommendStrategyResponse():
-            return answer.success_probability
+            at_s = answer.retry_at.seconds if answer.HasField("retry_at") else None
+            return _Said(answer.success_probability, at_s)
         case _:
             raise TypeError(f"a {type(answer).__name__} has no score")

@@ -26,6 +26,17 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds the tries of every payment, whatever its network."""
+
+    # Tries of one payment, the first one included, in a window of this length.
+    most_tries: int
+    tries_window_s: int
+    # No retry is recommended later than this after the failure.
+    longest_wait_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetRule:
     """At most `attempts` attempts, the first one included, in any closed window of this length."""
 

@@ -7,16 +7,16 @@ from typing import Final, Literal, NamedTuple
 from services.inference.case import CaseReader
 from services.inference.guard import NetworkGuard
 from services.inference.handler import Handler, Predictors
-from services.inference.ports import FraudPredictor
+from services.inference.ports import FraudPredictor, RetryPredictor
 from services.inference.predictors.models.fraud import THRESHOLDS as FRAUD_THRESHOLDS
 from services.inference.predictors.models.fraud import FraudModel
 from services.inference.predictors.models.port import ModelPort
-from services.inference.predictors.models.served import ServedModel
+from services.inference.predictors.models.retry import RetryModel, ServedRetry
+from services.inference.predictors.models.served import ServedModel, UnfitModelError
 from services.inference.predictors.rules.churn import ChurnRules
 from services.inference.predictors.rules.fraud import FraudRules
 from services.inference.predictors.rules.recovery import RecoveryRules
 from services.inference.predictors.rules.retry import RetryRules
-from services.inference.rules import HOUR_S
 from services.inference.tables import RuleTables
 
 QuestionName = Literal["fraud", "retry", "churn", "recovery"]
@@ -31,15 +31,12 @@ ALIASES: Final[tuple[Alias, ...]] = (CHAMPION, CHALLENGER)
 class Kind(NamedTuple):
     """What a question's model must have besides features that can be made."""
 
-    thresholds: Sequence[str]
+    thresholds: Sequence[str] = ()
+    served: Callable[[ModelPort], ServedModel] = ServedModel
 
 
 # The questions that a model can answer. Its registered name is the question's.
-MODELS: Final[Mapping[QuestionName, Kind]] = {"fraud": Kind(FRAUD_THRESHOLDS)}
-
-
-class UnfitModelError(ValueError):
-    """A model that loads and cannot answer its question; the message says what it lacks."""
+MODELS: Final[Mapping[QuestionName, Kind]] = {"fraud": Kind(FRAUD_THRESHOLDS), "retry": Kind(served=ServedRetry)}
 
 
 Models = Mapping[tuple[QuestionName, Alias], ServedModel]
@@ -68,7 +65,7 @@ class Serving:
 def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
     """Makes what answers of models; without any, rules answer every question."""
     reader = CaseReader(tables)
-    guard = NetworkGuard(tables.networks.longest_wait_hours * HOUR_S)
+    guard = NetworkGuard()
     rules = Predictors(
         fraud=FraudRules(),
         retry=RetryRules(reader.declines, tables.version),
@@ -79,7 +76,7 @@ def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
     def serving(models: Models) -> Serving:
         predictors = Predictors(
             fraud=_fraud(models.get(("fraud", CHAMPION)), rules.fraud),
-            retry=rules.retry,
+            retry=_retry(models.get(("retry", CHAMPION)), rules.retry),
             churn=rules.churn,
             recovery=rules.recovery,
         )
@@ -92,8 +89,12 @@ def fit(question: QuestionName, model: ModelPort) -> ServedModel:
     """The model, ready to answer. UnfitModelError; UnknownFeaturesError where it wants what nobody can give."""
     if missing := [name for name in MODELS[question].thresholds if name not in model.thresholds]:
         raise UnfitModelError(f"it has no threshold {', '.join(missing)}")
-    return ServedModel(model)
+    return MODELS[question].served(model)
 
 
 def _fraud(served: ServedModel | None, rules: FraudPredictor) -> FraudPredictor:
     return rules if served is None else FraudModel(served, rules)
+
+
+def _retry(served: ServedModel | None, rules: RetryPredictor) -> RetryPredictor:
+    return RetryModel(served, rules) if isinstance(served, ServedRetry) else rules

@@ -10,9 +10,10 @@ from services.runtime.errors import NeighbourUnavailableError
 
 
 class FakeModelVersions:
-    """A Registry. `trouble` is raised by the next questions, until it is taken back."""
+    """A Registry of one model. `trouble` is raised by the next questions, until it is taken back."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "fraud") -> None:
+        self._name = name
         self.trouble: Exception | None = None
         self.fetched: list[str] = []
         self._folders: dict[str, Path | None] = {}
@@ -37,6 +38,7 @@ class FakeModelVersions:
         return {
             (question, alias): VersionId(name, number, "print")
             for question, name in names.items()
+            if name == self._name
             for alias, number in self._aliases.items()
         }
 

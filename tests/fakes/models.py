@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import lightgbm
@@ -9,6 +10,8 @@ import numpy as np
 
 from mlops.registry.artifact import ReasonText, TrainedModel
 from mlops.registry.calibration import Calibration
+from mlops.registry.retry.inputs import FEATURES as RETRY_FEATURES
+from mlops.registry.retry.policy import Continuation, Policy, Terms
 
 FEATURES: Final = (
     "amount_usd",
@@ -30,6 +33,7 @@ def trained(
     always: float | None = None,
     trees: int = 10,
     seed: int = 1,
+    metadata: Mapping[str, Any] = MappingProxyType({"name": "fraud"}),
 ) -> TrainedModel:
     """A model in which the first column raises the probability; `always` makes it answer that one probability."""
     random = np.random.default_rng(seed)
@@ -54,7 +58,7 @@ def trained(
         calibration=calibration,
         thresholds=thresholds,
         reasons={"amount_usd": ReasonText("amount.high", "the amount is about USD {value}")},
-        metadata={"name": "fraud"},
+        metadata=metadata,
     )
 
 
@@ -62,3 +66,10 @@ def folder(where: Path, **what: Any) -> Path:
     """The same, saved."""
     trained(**what).save(where)
     return where
+
+
+def retry_folder(where: Path, **what: Any) -> Path:
+    """A model of retries, with a policy that weighs the money and looks a little ahead."""
+    policy = Policy(Terms(), Continuation((0.1, 0.6), (0.0, 14.0), (((0.0, 0.0),) * 2, ((0.0, 0.2), (0.0, 0.5)))))
+    metadata = {"name": "retry", "policy": policy.as_json()}
+    return folder(where, features=RETRY_FEATURES, thresholds={"likely": 0.5}, metadata=metadata, **what)

@@ -90,6 +90,8 @@ class Proposal:
     at_s: int
     probability: float
     value_usd: float
+    later: float
+    """After another failure, what is still to be had: a share of the amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class Policy:
         best = int(np.argmax(value))
         if not value[best] > 0:
             return None
-        return Proposal(int(at_s[best]), float(sane[best]), float(value[best]))
+        later = self._later(situation, at_s, sane, rules.attempts_left)
+        return Proposal(int(at_s[best]), float(sane[best]), float(value[best]), float(later[best]))
 
     def values(self, situation: Situation, at_s: Ints, probability: Floats, attempts_left: int) -> Floats:
         """What an attempt at each moment is worth, in US dollars: what comes in, now or later, less its cost.
@@ -119,12 +122,16 @@ class Policy:
         dollar and attempts for free.
         """
         waited_days = (at_s - situation.declined_s) / DAY_S
-        left_days = self.terms.horizon_days - (at_s - situation.first_s) / DAY_S
         kept = 1 - self.terms.delay_share_a_day * waited_days
-        later = self.continuation.share(float(probability.max()), left_days, attempts_left - 1)
+        later = self._later(situation, at_s, probability, attempts_left)
         share = kept * (probability + (1 - probability) * later)
         amount = situation.amount_usd
         return share if np.isnan(amount) else share * amount - self.terms.attempt_usd
+
+    def _later(self, situation: Situation, at_s: Ints, probability: Floats, attempts_left: int) -> Floats:
+        """What is still to be had after a failure at each moment."""
+        left_days = self.terms.horizon_days - (at_s - situation.first_s) / DAY_S
+        return self.continuation.share(float(probability.max()), left_days, attempts_left - 1)
 
     def as_json(self) -> dict[str, Any]:
         """What `of_json` takes."""

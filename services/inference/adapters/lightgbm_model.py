@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -79,14 +80,20 @@ class LightGbmModel:
         self._paths = Paths.of(self._trained)
         self.features: Sequence[str] = self._trained.features
         self.thresholds = self._trained.thresholds
+        self.metadata = self._trained.metadata
         self._texts = [
             self._trained.reasons.get(feature, ReasonText(f"feature.{feature}", f"{feature} is {{value}}"))
             for feature in self.features
         ]
 
+    def probabilities(self, rows: Rows) -> Rows:
+        """The probability of each row."""
+        with self._telling_failures():
+            return self._trained.predict(rows)
+
     def judge(self, rows: Rows) -> Sequence[Verdict]:
         """One verdict for each row."""
-        try:
+        with self._telling_failures():
             leaves = self._trained.booster.predict(rows, pred_leaf=True, num_threads=1)
             reached = np.asarray(leaves, dtype=np.int64).reshape(len(rows), -1) + self._paths.first
             probabilities = self._trained.calibration.probability(self._paths.margin[reached].sum(axis=1))
@@ -94,6 +101,11 @@ class LightGbmModel:
                 Verdict(_finite(probability), self._reasons(row, self._paths.parts[at].sum(axis=0)))
                 for probability, row, at in zip(probabilities.tolist(), rows, reached, strict=True)
             ]
+
+    @contextmanager
+    def _telling_failures(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:
             kind, at = type(error).__name__, error_frames(error)
             _log.error("model.failed", model=self.name, version=self.version, error=kind, at=at)

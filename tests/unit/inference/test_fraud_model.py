@@ -22,7 +22,8 @@ from services.inference.adapters.lightgbm_model import LightGbmModel, Paths
 from services.inference.features import Features, Found, features_of
 from services.inference.predictors.models.inputs import UnknownFeaturesError
 from services.inference.predictors.models.port import Rows, Verdict
-from services.inference.serving import CHAMPION, Serving, UnfitModelError, fit, serving_by
+from services.inference.predictors.models.served import UnfitModelError
+from services.inference.serving import CHAMPION, Serving, fit, serving_by
 from tests.fakes import models
 from tests.unit.inference.contexts import AT, DAY, OCCURRED, TABLES, payment
 

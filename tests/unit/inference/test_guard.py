@@ -21,11 +21,10 @@ from services.inference.case import Case, seconds_up
 from services.inference.guard import NetworkGuard
 from services.inference.rules import BudgetRule
 from services.runtime import contract
-from tests.unit.inference.contexts import AT, DAY, HOUR, OCCURRED, TABLES, case, declined
+from tests.unit.inference.contexts import AT, DAY, HOUR, OCCURRED, case, declined
 from tests.unit.inference.strategies import payments, plans, retryable_payments, strategies
 
-LONGEST_WAIT = TABLES.networks.longest_wait_hours * HOUR
-GUARD = NetworkGuard(LONGEST_WAIT)
+GUARD = NetworkGuard()
 
 
 def retry_at(moment: int, **changes: object) -> RecommendStrategyResponse:

@@ -1,7 +1,7 @@
 """Makes a model's rows from cases by the names of its features, and tells how each value came to be used."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from tidegate.inference.v1.payment_context_pb2 import (
@@ -30,10 +30,10 @@ class UnknownFeaturesError(ValueError):
 
 
 class Inputs:
-    """The columns of one model's rows."""
+    """The columns of one model's rows: the catalog's features, and `own`, which the payment shows by itself."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        if unknown := [name for name in names if name not in _CATALOG and name not in OWN_FEATURES]:
+    def __init__(self, names: Sequence[str], own: Collection[str] = OWN_FEATURES) -> None:
+        if unknown := [name for name in names if name not in _CATALOG and name not in own]:
             raise UnknownFeaturesError(f"no feature is called {', '.join(unknown)}; see docs/features.md")
         self._names = tuple(names)
         views = [_CATALOG[name].view if name in _CATALOG else OWN_VIEW for name in names]

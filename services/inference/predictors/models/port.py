@@ -1,7 +1,7 @@
 """What a trained model must be able to do to answer, whatever its question and its library."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,10 @@ class Verdict(NamedTuple):
 
     probability: float
     reasons: Sequence[Reason]
+    # Where the question is when: the moment that the probability is of, seconds since 1970; None: none is worth it.
+    moment_s: int | None = None
+    # And how likely it comes about then or later.
+    in_the_end: float = 0.0
 
 
 class ModelPort(Protocol):
@@ -43,6 +47,15 @@ class ModelPort(Protocol):
     @property
     def thresholds(self) -> Mapping[str, float]:
         """Probabilities from which on something is decided, by what."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What was stored with it besides, such as the policy of a model that chooses."""
+        ...
+
+    def probabilities(self, rows: Rows) -> Rows:
+        """The probability of each row alone, at less cost than `judge`. Any exception: the model failed."""
         ...
 
     def judge(self, rows: Rows) -> Sequence[Verdict]:

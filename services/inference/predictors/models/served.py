@@ -1,5 +1,6 @@
 """A model that serves one question: verdicts on cases, or the cause why the rules must answer."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,10 @@ from services.inference.predictors.models.inputs import Inputs
 from services.inference.predictors.models.port import ModelPort, Verdict
 
 
+class UnfitModelError(ValueError):
+    """A model that loads and cannot answer its question; the message says what it lacks."""
+
+
 class Outcome(NamedTuple):
     """What the model says of a case, or why it says nothing: one of both."""
 
@@ -27,9 +32,9 @@ class Outcome(NamedTuple):
 class ServedModel:
     """One version of a model with its inputs. UnknownFeaturesError where it wants what nobody can give."""
 
-    def __init__(self, model: ModelPort) -> None:
+    def __init__(self, model: ModelPort, inputs: Inputs | None = None) -> None:
         self.model = model
-        self.inputs = Inputs(model.features)
+        self.inputs = inputs or Inputs(model.features)
 
     def outcomes(self, cases: Sequence[Case]) -> list[Outcome]:
         """One for each case, in order. The model is asked once, for all cases that it can be asked about."""
@@ -37,11 +42,23 @@ class ServedModel:
         judged = iter(self._judge([case for case, cause in zip(cases, causes, strict=True) if not cause]))
         return [Outcome(None, cause) if cause else next(judged) for cause in causes]
 
+    def row(self, case: Case, moment_s: int | None = None) -> Sequence[float]:
+        """What an answer was made of, for the moment that was chosen where the question is when; NaN where unknown."""
+        if self.inputs.obstacle(case):
+            return [math.nan] * len(self.inputs.full_names)
+        return self._row(case, moment_s)
+
+    def _row(self, case: Case, _moment_s: int | None) -> Sequence[float]:
+        return self.inputs.row(case)
+
+    def _verdicts(self, cases: Sequence[Case]) -> Sequence[Verdict]:
+        return self.model.judge(np.array([self.inputs.row(case) for case in cases]))
+
     def _judge(self, cases: Sequence[Case]) -> Sequence[Outcome]:
         if not cases:
             return ()
         try:
-            verdicts = self.model.judge(np.array([self.inputs.row(case) for case in cases]))
+            verdicts = self._verdicts(cases)
             return [Outcome(verdict, FALLBACK_CAUSE_UNSPECIFIED) for verdict, _ in zip(verdicts, cases, strict=True)]
         except Exception:  # noqa: BLE001 - whatever it is, there are rules; the model's adapter has logged it
             return [Outcome(None, FALLBACK_CAUSE_MODEL_ERROR)] * len(cases)
