@@ -1,12 +1,18 @@
 """Reads batches from Kafka as plain records, with partitions, headers and lag."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from services.runtime.errors import NeighbourUnavailableError, Position
+from services.runtime.telemetry import logger
+
+_PROBE_SECONDS: Final = 1.0
+
+_log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,11 @@ class BatchConsumer:
         on_end: Callable[[str, int], None] | None = None,
     ) -> None:
         """`on_end` is told the topic and partition whenever a read has come to its end."""
+        # librdkafka may call back on a thread of its own.
+        self._brokers_down = threading.Event()
         self._consumer = Consumer(
             {
+                "error_cb": self._note_error,
                 **config,
                 "group.id": group,
                 "enable.auto.commit": False,
@@ -88,14 +97,31 @@ class BatchConsumer:
         except KafkaException as error:
             raise NeighbourUnavailableError("Kafka", error.args[0].name()) from error
 
-    def lag(self) -> dict[tuple[str, int], int]:
-        """Records between this member's position and the end of each of its partitions, as last fetched."""
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Records between this member's position and the end of each of its partitions, as last fetched.
+
+        Empty where that is unknown for the moment, as during a rebalance.
+        """
         lags = {}
-        for at in self._consumer.position(self._consumer.assignment()):
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(at.topic, at.partition), cached=True)
-            if at.offset >= 0 and high >= 0:
-                lags[at.topic, at.partition] = max(0, high - at.offset)
+        try:
+            for at in self._consumer.position(self._consumer.assignment()):
+                _, high = self._consumer.get_watermark_offsets(TopicPartition(at.topic, at.partition), cached=True)
+                if at.offset >= 0 and high >= 0:
+                    lags[at.topic, at.partition] = max(0, high - at.offset)
+        except KafkaException:
+            return {}
         return lags
+
+    def missing(self) -> str | None:
+        """What is wrong with the connection, where librdkafka has said that no broker answers."""
+        if not self._brokers_down.is_set():
+            return None
+        try:
+            self._consumer.list_topics(timeout=_PROBE_SECONDS)
+        except KafkaException as error:
+            return f"Kafka does not answer: {error.args[0].name()}"
+        self._brokers_down.clear()
+        return None
 
     @property
     def client(self) -> Consumer:
@@ -105,6 +131,11 @@ class BatchConsumer:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._brokers_down.is_set():  # noqa: SLF001 - its name
+            self._brokers_down.set()
+            _log.warning("broker.unavailable", reason=error.name())
 
 
 def _without_consumer(listen: Callable[[list[TopicPartition]], None]) -> Callable[[Any, list[TopicPartition]], None]:

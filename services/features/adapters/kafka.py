@@ -1,10 +1,9 @@
 """The stream over Kafka: a member of the consumer group that reads from where the store is."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from services.features.handler import Partition
 from services.features.ports import Stream, StreamLostError
@@ -15,7 +14,6 @@ from services.runtime.telemetry import logger
 
 _log = logger(__name__)
 _CALL_SECONDS: Final = 5.0
-_PROBE_SECONDS: Final = 1.0
 # How long an empty read waits; a signal to stop, and a partition to be placed, are noticed this late.
 _IDLE_SECONDS: Final = 0.1
 _CONSUMER_CONFIG: Final = {
@@ -35,9 +33,8 @@ class KafkaStream(Stream):
         self._max_records = max_records
         self._unplaced: set[Partition] = set()
         self._ended: set[Partition] = set()
-        self._brokers_down = threading.Event()
         self._consumer = BatchConsumer(
-            {**_CONSUMER_CONFIG, **config, "error_cb": self._note_error},
+            {**_CONSUMER_CONFIG, **config},
             group=topics.group,
             topics=[topics.normalized, topics.decisions],
             on_assigned=self._note_assigned,
@@ -90,21 +87,11 @@ class KafkaStream(Stream):
 
     def lag(self) -> Mapping[Partition, int]:
         """Messages not yet read."""
-        try:
-            return self._consumer.lag()
-        except KafkaException:  # unknown for the moment, as during a rebalance
-            return {}
+        return self._consumer.lag()
 
     def missing(self) -> str | None:
-        """What is wrong with the connection, where librdkafka has said that no broker answers."""
-        if not self._brokers_down.is_set():
-            return None
-        try:
-            self._consumer.client.list_topics(timeout=_PROBE_SECONDS)
-        except KafkaException as error:
-            return f"Kafka does not answer: {error.args[0].name()}"
-        self._brokers_down.clear()
-        return None
+        """What is wrong with the connection."""
+        return self._consumer.missing()
 
     def close(self) -> None:
         """Leave the group."""
@@ -138,11 +125,6 @@ class KafkaStream(Stream):
 
     def _note_end(self, topic: str, partition: int) -> None:
         self._ended.add((topic, partition))
-
-    def _note_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._brokers_down.is_set():  # noqa: SLF001 - its name
-            self._brokers_down.set()
-            _log.warning("broker.unavailable", reason=error.name())
 
 
 def _names(partitions: Sequence[TopicPartition]) -> list[str]:

@@ -1,11 +1,10 @@
 """The stream over Kafka: a member of the consumer group whose offsets are committed by the producer's transactions."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from services.normalizer.adapters.holds import held_at, reasons
 from services.normalizer.adapters.transactions import TransactionalProducer
@@ -18,7 +17,6 @@ from services.runtime.telemetry import logger
 
 _log = logger(__name__)
 _CALL_SECONDS = 10.0
-_PROBE_SECONDS = 1.0
 _CONSUMER_CONFIG = {
     # A killed process's partitions wait this long for the next owner.
     "session.timeout.ms": 10_000,
@@ -52,10 +50,9 @@ class KafkaStream:
         self._bounds = bounds
         self._unchecked: list[TopicPartition] = []
         self._has_lost_partitions = False
-        self._brokers_down = threading.Event()
         self._batch: list[Record] = []
         self._consumer = BatchConsumer(
-            {**_CONSUMER_CONFIG, **config, "error_cb": self._note_error},
+            {**_CONSUMER_CONFIG, **config},
             group=topics.group,
             topics=list(topics.inputs),
             on_assigned=self._note_assigned,
@@ -101,21 +98,11 @@ class KafkaStream:
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Records not yet read, by topic and partition."""
-        try:
-            return self._consumer.lag()
-        except KafkaException:  # unknown for the moment, as during a rebalance
-            return {}
+        return self._consumer.lag()
 
     def missing(self) -> str | None:
-        """What is wrong with the connection, where librdkafka has said that no broker answers."""
-        if not self._brokers_down.is_set():
-            return None
-        try:
-            self._consumer.client.list_topics(timeout=_PROBE_SECONDS)
-        except KafkaException as error:
-            return f"Kafka does not answer: {error.args[0].name()}"
-        self._brokers_down.clear()
-        return None
+        """What is wrong with the connection."""
+        return self._consumer.missing()
 
     def close(self) -> None:
         """Leave the group."""
@@ -176,11 +163,6 @@ class KafkaStream:
         self._has_lost_partitions = True
         self._unchecked = [at for at in self._unchecked if at not in partitions]
         _log.info("partitions.revoked", partitions=_by_topic(partitions))
-
-    def _note_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._brokers_down.is_set():  # noqa: SLF001 - its name
-            self._brokers_down.set()
-            _log.warning("broker.unavailable", reason=error.name())
 
 
 def _by_topic(partitions: Sequence[TopicPartition]) -> Mapping[str, list[int]]:
