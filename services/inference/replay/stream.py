@@ -19,6 +19,9 @@ DECISIONS: Final = "payments.decisions"
 
 _CALL_SECONDS: Final = 10.0
 _AT_ONCE: Final = 1_000
+# A read waits this long for as many as it asks for; so many in a row without one are the broker's trouble.
+_READ_SECONDS: Final = 0.1
+_MOST_EMPTY_READS: Final = 100
 _CONFIG: Final[Mapping[str, Any]] = {
     # Never joined nor committed to: every partition is assigned by hand.
     "group.id": "tidegate-replay",
@@ -99,10 +102,12 @@ def _to_the_end(consumer: Consumer, places: Sequence[tuple[str, int]]) -> Sequen
     """Read each partition until its end has been met once."""
     held: dict[tuple[str, int], list[tuple[int, bytes | None]]] = {place: [] for place in places}
     open_places = set(places)
+    empty_reads = 0
     while open_places:
-        messages = consumer.consume(_AT_ONCE, _CALL_SECONDS)
-        if not messages:
-            raise NeighbourUnavailableError("Kafka", f"no message and no end of a topic for {_CALL_SECONDS:.0f} s")
+        messages = consumer.consume(_AT_ONCE, _READ_SECONDS)
+        empty_reads = 0 if messages else empty_reads + 1
+        if empty_reads > _MOST_EMPTY_READS:
+            raise NeighbourUnavailableError("Kafka", "it gives neither messages nor the end of a topic")
         for message in messages:
             place = (str(message.topic()), int(message.partition() or 0))
             if _is_end(message):
