@@ -21,6 +21,7 @@ from tidegate.decisions.v1.payment_decision_pb2 import (
     DECISION_ACTION_REVIEW,
     PaymentDecision,
 )
+from tidegate.inference.v1.payment_context_pb2 import FALLBACK_CAUSE_FEATURES_STALE
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from services.orchestrator.adapters.attempts import PostgresAttempts
@@ -48,10 +49,14 @@ TABLES = [
     "blocklist",
     "decision_outbox",
     "decisions",
+    "feature_drift",
+    "feature_skew",
     "merchant_limits",
+    "model_performance",
     "payment_events",
     "quarantine",
     "relay_progress",
+    "score_drift",
 ]
 
 
@@ -98,7 +103,7 @@ def test_every_field_of_the_unified_event_has_a_column_of_its_type(database: Dat
     assert comment.startswith("PERSONAL.") == is_personal
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, "answers"])
 def test_every_column_and_table_says_what_it_means(database: Database, table: str) -> None:
     assert all(comment for _, _, comment in columns(database, table).values())
     ((comment,),) = rows(database, "SELECT obj_description(to_regclass(%s))", f"tidegate.{table}")
@@ -130,6 +135,21 @@ FORBIDDEN_TO_THE_WRITER = [
 def test_the_writer_can_neither_change_nor_remove_what_is_stored(database: Database, statement: str) -> None:
     with pytest.raises(InsufficientPrivilege):
         rows(database, statement, role="writer")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT card_last_four FROM tidegate.payment_events",
+        "SELECT decision FROM tidegate.decisions",
+        "UPDATE tidegate.payment_events SET reason = 'fraudulent'",
+        "INSERT INTO tidegate.quarantine (event_id) VALUES ('x')",
+        "DELETE FROM tidegate.feature_skew",
+    ],
+)
+def test_the_monitor_sees_no_more_than_labels_need_and_writes_no_event(database: Database, statement: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        rows(database, statement, role="monitor")
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -324,6 +344,35 @@ async def test_event_decision_and_outbox_row_are_all_there(database: Database) -
     assert event_id == "stripe:evt_whole"
     assert PaymentDecision.FromString(message) == record.decision
     assert headers["tidegate-receipt-id"] == record.event.receipt_id
+
+
+async def test_each_answer_of_a_decision_is_a_row_with_its_version_and_its_reasons(database: Database) -> None:
+    rows(database, "TRUNCATE tidegate.payment_events, tidegate.decisions, tidegate.decision_outbox")
+    record = recorded(failed("answered"))
+    decision = record.decision
+    answered = {"retry": decision.retry, "churn": decision.churn, "recovery": decision.recovery}
+    made_by = decision.retry.provenance
+    made_by.model_name, made_by.model_version, made_by.model_alias, made_by.fallback = "retry", "7", "champion", False
+    made_by.ClearField("fallback_cause")
+    made_by.features.add(name="customer_stats:failed_payments_7d", age_ms=1500)
+    made_by.features.add(name="card_stats:card_attempts_1h", missing=True)
+    decision.retry.success_probability = 0.25
+    decision.retry.reasons.add(code="second", description="the second reason")
+    decision.churn.provenance.fallback_cause = FALLBACK_CAUSE_FEATURES_STALE
+    async with pool(database) as opened:
+        await PostgresDecisionStore(opened, batch_rows=10).persist([record])
+    found = rows(
+        database,
+        "SELECT question, model_name, model_version, model_alias, fallback, fallback_cause, probability, answer, reasons,"
+        " features, features_missing, oldest_feature_ms FROM tidegate.answers ORDER BY question",
+        role="reader",
+    )
+    assert [row[0] for row in found] == sorted(name for name, answer in answered.items() if answer.ByteSize())
+    told = {row[0]: row[1:] for row in found}
+    reasons = [reason.description for reason in decision.retry.reasons]
+    assert told["retry"] == ("retry", "7", "champion", False, None, 0.25, "retry", reasons, 2, 1, 1500)
+    assert told["churn"][3:5] == (True, "features_stale")
+    assert told["recovery"][6] == "notify"
 
 
 async def test_records_of_many_workflows_go_in_together(database: Database) -> None:

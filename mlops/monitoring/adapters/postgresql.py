@@ -112,9 +112,14 @@ def _told() -> Iterator[None]:
         raise UnavailableError(
             f"{_first_line(error)}; run `python -m services.orchestrator.migrations` as tidegate_owner"
         ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UnavailableError(
+            f"PostgreSQL: {_first_line(error)}; TIDEGATE_DATABASE_URL has to be that of tidegate_monitor "
+            "(`python -m stack env monitor` prints it)"
+        ) from error
     except psycopg.Error as error:
         raise UnavailableError(
-            f"PostgreSQL: {_first_line(error)}; TIDEGATE_MONITOR_DATABASE_URL says where it is and as whom"
+            f"PostgreSQL: {_first_line(error)}; TIDEGATE_DATABASE_URL says where it is, and as whom to come"
         ) from error
 
 

@@ -1,0 +1,171 @@
+"""The jobs between a real broker and a real database: what is found stands in the tables, once."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from confluent_kafka import Producer
+from psycopg.rows import dict_row
+from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
+from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+
+from mlops.features.facts import Outcome
+from mlops.features.windows import DAY_US, SECOND_US
+from mlops.monitoring.adapters.kafka import Topic
+from mlops.monitoring.adapters.postgresql import Findings
+from mlops.monitoring.jobs import Topics, Watch
+from mlops.monitoring.performance import After
+from mlops.monitoring.ports import UnavailableError
+from mlops.monitoring.rows import ScoreDriftRow
+from mlops.monitoring.thresholds import State, thresholds_of
+from mlops.registry.profile import Profile
+from services.orchestrator.adapters.database import Database as Pool
+from services.orchestrator.adapters.decision_store import PostgresDecisionStore
+from services.runtime.serde import TopicSerde
+from tests.engines import Engines
+from tests.fakes.feature_messages import as_published, decision, event
+from tests.fakes.payments import recorded
+from tests.fakes.schema_ids import FixedSchemaIds
+from tests.fakes.times import NOW
+from tests.integration.conftest import Database, MakeTopic
+from tests.unit.mlops.features.histories import START_US, fact, history
+from tests.unit.mlops.monitoring.serving import Platform, arrivals_of, feature
+
+_FOR_EVER = {"retention.ms": "-1"}
+_FLUSH_SECONDS = 30.0
+NOW_US = START_US + 200 * DAY_US
+
+
+class Broker:
+    """Topics of this module's own, filled as a deployment fills them."""
+
+    def __init__(self, engines: Engines, make_topic: MakeTopic) -> None:
+        self.config = {"bootstrap.servers": engines.kafka_bootstrap_servers}
+        names = ("inference.predictions", "payments.normalized", "payments.decisions")
+        self.topics = Topics(*(make_topic(name, partitions=2, config=_FOR_EVER) for name in names))
+        self._producer = Producer(self.config)
+        ids = FixedSchemaIds()
+        self._log = TopicSerde(self.topics.predictions, PredictionLogged, ids)
+        self._events = TopicSerde(self.topics.normalized, UnifiedPaymentEvent, ids)
+        self._decisions = TopicSerde(self.topics.decisions, PaymentDecision, ids)
+
+    def publish(self, world: Platform, log: Sequence[PredictionLogged]) -> None:
+        for arrival in world.arrivals:
+            at_ms = arrival.at_us // 1000
+            if arrival.event is not None:
+                self._send(self.topics.normalized, arrival.fact.merchant_id, self._events.encode(arrival.event), at_ms)
+            else:
+                told = self._decisions.encode(decision(arrival.fact, decided_after_us=0))
+                self._send(self.topics.decisions, arrival.fact.payment_id, told, at_ms)
+        for each in log:
+            self._send(
+                self.topics.predictions, each.payment_id, self._log.encode(each), each.predicted_at.ToMilliseconds()
+            )
+        self._send(self.topics.normalized, "merchant_lumen", b"no message", NOW_US // 1000)
+        assert self._producer.flush(_FLUSH_SECONDS) == 0
+
+    def _send(self, topic: str, key: str, value: bytes, at_ms: int) -> None:
+        self._producer.produce(topic, value, key, timestamp=at_ms)
+        self._producer.poll(0)
+
+
+def rows(database: Database, statement: str) -> list[dict[str, Any]]:
+    with psycopg.connect(database.url("reader"), row_factory=dict_row) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def store(database: Database, events: Sequence[UnifiedPaymentEvent]) -> None:
+    async def persist() -> None:
+        pool = Pool(database.url("writer"), application="test")
+        await pool.open()
+        try:
+            await PostgresDecisionStore(pool, batch_rows=500).persist([recorded(each) for each in events])
+        finally:
+            await pool.close()
+
+    asyncio.run(persist())
+
+
+def test_falsified_values_and_disputed_payments_stand_in_the_tables_once(
+    engines: Engines, database: Database, make_topic: MakeTopic
+) -> None:
+    world = Platform(arrivals_of(list(as_published(history(1)))))
+    log = [world.logged(index) for index in world.asked()]
+    feature(log[4], "total_payments_7d").value += 3
+    broker = Broker(engines, make_topic)
+    broker.publish(world, log)
+    paid = [arrival.event for arrival in world.arrivals if arrival.event is not None]
+    contested = next(each for each in paid if each.event_id == log[4].event_id)
+    dispute = fact(999_999, at_us=START_US + 180 * DAY_US, outcome=Outcome.DISPUTED, payment=contested.payment_id)
+    late = event(dispute)
+    late.reason = "fraudulent"
+    late.provider_created_at.FromMicroseconds(contested.provider_created_at.ToMicroseconds() + 20 * DAY_US)
+    store(database, [*{each.event_id: each for each in paid}.values(), late])
+    values = np.array([[each.value if each.HasField("value") else np.nan for each in one.features] for one in log])
+    names = tuple(each.name.partition(":")[2] for each in log[0].features)
+    profile = Profile.of(names, values, np.full(len(log), 0.25), {"review": 0.1, "decline": 0.2})
+    with Findings(database.url("monitor")) as findings:
+        watch = Watch(broker.config, broker.topics, findings, thresholds_of(), days=400, now_us=NOW_US)
+        for _ in range(2):
+            skew, drift = watch.skew(), watch.drift(lambda _model, _version: profile)
+    assert skew.state is State.ALERT
+    assert [line for line in skew.findings if log[4].event_id in line] == list(skew.findings)
+    (wrong,) = rows(database, "SELECT * FROM tidegate.feature_skew WHERE skew_share > 0")
+    assert (wrong["feature"], wrong["different"], wrong["largest_difference"]) == (
+        "customer_stats:total_payments_7d",
+        1,
+        3,
+    )
+    assert wrong["examples"] == [log[4].event_id]
+    (compared,) = rows(database, "SELECT sum(compared) AS values, sum(equal) AS equal FROM tidegate.feature_skew")
+    assert (compared["values"], compared["equal"]) == (values.size, values.size - 1)
+    assert drift.summary.startswith("drift:")
+    (scored,) = rows(database, "SELECT sum(predictions) AS predictions FROM tidegate.score_drift")
+    assert scored["predictions"] == len(log)
+    assert len(rows(database, "SELECT FROM tidegate.feature_drift WHERE feature = 'payment:hour_utc'")) == len(
+        rows(database, "SELECT FROM tidegate.score_drift")
+    )
+    (came,) = rows(
+        database,
+        "SELECT sum(predictions) AS payments, sum(settled) AS settled, sum(happened) AS happened,"
+        " sum(flagged) AS flagged FROM tidegate.model_performance",
+    )
+    assert came["payments"] == came["settled"] == came["flagged"] == len({one.payment_id for one in log})
+    assert came["happened"] == 1
+
+
+def test_the_next_attempt_and_the_next_payment_are_found(database: Database) -> None:
+    minute, day = 60 * SECOND_US, DAY_US
+    told = [
+        (0, Outcome.FAILED, "stripe:pi_x", "cus_x"),
+        (SECOND_US, Outcome.FAILED, "stripe:pi_x", "cus_x"),  # the same attempt, told of again
+        (minute, Outcome.SUCCEEDED, "stripe:pi_x", "cus_x"),
+        (day, Outcome.SUCCEEDED, "stripe:pi_y", "cus_x"),
+        (day, Outcome.DISPUTED, "stripe:pi_x", None),
+    ]
+    facts = [
+        fact(9_000_000 + number, at_us=START_US + after_us, outcome=outcome, payment=payment, customer=customer)
+        for number, (after_us, outcome, payment, customer) in enumerate(told)
+    ]
+    store(database, [event(each) for each in facts])
+    ids = [each.event_id for each in facts] + ["stripe:evt_nowhere"]
+    with Findings(database.url("monitor")) as findings:
+        retry, churn, fraud = (findings.first_after(question, ids) for question in ("retry", "churn", "fraud"))
+    assert retry[ids[0]] == After(START_US + minute, succeeded=True)
+    assert retry[ids[2]] is None
+    assert churn[ids[0]] == After(START_US + day, succeeded=True), "the payment's own success is no other payment"
+    assert churn[ids[3]] is None
+    assert fraud[ids[0]] is None, "it was not disputed as fraudulent"
+    assert ids[5] not in retry
+
+
+def test_what_is_away_is_named(engines: Engines, database: Database) -> None:
+    with pytest.raises(UnavailableError, match="there is no topic no_such_topic"):
+        Topic({"bootstrap.servers": engines.kafka_bootstrap_servers}, "no_such_topic", PredictionLogged)
+    row = ScoreDriftRow("fraud", "1", NOW.date(), 1, 0.5, None, None, None, None, State.UNKNOWN)
+    with Findings(database.url("reader")) as findings, pytest.raises(UnavailableError, match="stack env monitor"):
+        findings.write([row])
