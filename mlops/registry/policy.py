@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlops.registry.evidence import Evidence
+from mlops.registry.replays import Replayed
 
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
@@ -53,12 +54,20 @@ class Guardrails(_Rules):
     least_gain: Mapping[Measure, float]
 
 
+class Replay(_Rules):
+    """What a replay against the version that serves must show; a first champion needs none."""
+
+    least_decisions: int = Field(ge=1)
+    largest_flip_share: Share
+
+
 class Policy(_Rules):
     """The rules for one registered model."""
 
     data_quality: DataQuality
     gain: Gain
     guardrails: Guardrails
+    replay: Replay | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +100,20 @@ def policy_for(model: str, file: Path = POLICY_FILE) -> Policy:
         raise PolicyError(f"{file}, {model}: {error}") from error
 
 
-def refusals(policy: Policy, evidence: Evidence, champion: str | None) -> list[Refusal]:
-    """Every rule that stands against the candidate; empty where it may serve. `champion` is the version that serves."""
+def refusals(
+    policy: Policy, evidence: Evidence, champion: str | None, replayed: Replayed | None = None
+) -> list[Refusal]:
+    """Every rule that stands against the candidate; empty where it may serve.
+
+    `champion` is the version that serves, `replayed` the candidate's replay against it.
+    """
     return [
         *_against_whom(evidence, champion),
         *_data_quality(policy.data_quality, evidence.quality),
         *_gain(policy, evidence),
         *_calibration(policy.guardrails, evidence.calibration),
         *_false_positives(policy.guardrails, evidence),
+        *(_replay(policy.replay, champion, replayed) if policy.replay and champion else ()),
     ]
 
 
@@ -181,3 +196,22 @@ def _false_positives(rules: Guardrails, evidence: Evidence) -> Iterator[Refusal]
                 "guardrails.largest_segment_rise",
                 f"{name}: {rise:.4%} over {evidence.against}, at most {limit:.4%} is allowed",
             )
+
+
+def _replay(rules: Replay, champion: str, replayed: Replayed | None) -> Iterator[Refusal]:
+    if replayed is None:
+        yield Refusal(
+            "replay",
+            f"none against version {champion}, which serves, is on record; make one, and read it: "
+            f"python -m services.inference.replay MODEL --versions {champion} CANDIDATE --record",
+        )
+        return
+    if replayed.decisions < rules.least_decisions:
+        found = f"{replayed.decisions:,} by models on both sides, at least {rules.least_decisions:,} are asked for"
+        yield Refusal("replay.least_decisions", found)
+    if not replayed.flip_share <= rules.largest_flip_share:
+        yield Refusal(
+            "replay.largest_flip_share",
+            f"{replayed.flips:,} of {replayed.decisions:,} decisions flip ({replayed.flip_share:.2%}), "
+            f"at most {rules.largest_flip_share:.2%} may",
+        )

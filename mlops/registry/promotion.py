@@ -9,6 +9,7 @@ from mlops.registry.audit import AuditRecord, to_go_back_to
 from mlops.registry.evidence import Evidence
 from mlops.registry.policy import Policy, Refusal, refusals
 from mlops.registry.ports import CHALLENGER, CHAMPION, ChampionRegistry, RegistryError
+from mlops.registry.replays import Replayed
 
 
 class RefusedError(Exception):
@@ -45,7 +46,8 @@ def promote(registry: ChampionRegistry, model: str, number: str | None, policy: 
         raise RegistryError(f"{model} version {number} is the champion already")
     with tempfile.TemporaryDirectory() as folder:
         evidence = registry.evidence(candidate, Path(folder))
-        if found := refusals(policy, evidence, serving):
+        replayed = Replayed.of_tags(candidate.tags, serving) if serving else None
+        if found := refusals(policy, evidence, serving, replayed):
             raise RefusedError(model, number, found)
         record = AuditRecord("promote", model, serving, number, order.by, order.at_ms, order.why, metrics_of(evidence))
         registry.change_champion(record, Path(folder))

@@ -11,6 +11,7 @@ from mlops.registry.audit import AuditRecord
 from mlops.registry.evidence import EVIDENCE_FILE, Evidence
 from mlops.registry.ports import CHAMPION, RegistryError, UnknownVersionError, Version
 from mlops.registry.profile import PROFILE_FILE, Profile
+from mlops.registry.replays import REPLAY_FOLDER, Replayed
 
 MODEL_FOLDER: Final = "model"
 """Where a run keeps the folder that serves (mlops/registry/artifact.py)."""
@@ -141,6 +142,12 @@ class Registry:
             return Profile.of_json(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RegistryError(f"{version.model} version {version.number}: {error}") from error
+
+    def record_replay(self, version: Version, replayed: Replayed, folder: Path) -> None:
+        """Keep a replay of a version with it: the folder's files with its run, and what was found as a tag."""
+        with self._asking(f"record a replay of {version.model} version {version.number}"):
+            self._client.log_artifacts(version.run_id, str(folder), f"{REPLAY_FOLDER}/against-{replayed.against}")
+            self._client.set_model_version_tag(version.model, version.number, *replayed.tag())
 
     def point(self, model: str, alias: str, number: str) -> None:
         """Let an alias point at a version."""

@@ -16,6 +16,7 @@ class FakeModelRegistry:
     numbers: dict[str, dict[str, Evidence]] = field(default_factory=dict)
     aliases: dict[tuple[str, str], str] = field(default_factory=dict)
     records: list[AuditRecord] = field(default_factory=list)
+    tags: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def add(self, model: str, evidence: Evidence) -> Version:
         """Register the next version."""
@@ -28,7 +29,7 @@ class FakeModelRegistry:
         if number not in self.numbers.get(model, {}):
             raise UnknownVersionError(f"cannot find {model} version {number}")
         pointing = (alias for (of, alias), to in self.aliases.items() if of == model and to == number)
-        tags: Mapping[str, str] = {}
+        tags = self.tags.get((model, number), {})
         return Version(model, number, f"run-{number}", "", 0, tuple(sorted(pointing)), tags)
 
     def by_alias(self, model: str, alias: str) -> Version | None:

@@ -12,6 +12,7 @@ from mlops.registry.artifact import TrainedModel
 from mlops.registry.evidence import EVIDENCE_FILE, Evidence
 from mlops.registry.ports import CHALLENGER, CHAMPION, RegistryError, Version
 from mlops.registry.promotion import promote, rollback
+from mlops.registry.replays import Replayed
 from mlops.registry.store import Registry, Training
 from mlops.training.cards import Purpose
 from mlops.training.judging import Answers
@@ -103,6 +104,19 @@ def test_the_same_model_is_registered_once_until_another_serves(registry: Regist
     rejudged, new = publish(registry, model, judged(seed=1, evidence=against(other)), PURPOSE, started_ms=5_000)
     assert new, "evidence against who serves now is new, though the model is not"
     promote(registry, model, rejudged.number, POLICY, order(6_000))
+
+
+def test_a_replay_is_kept_with_its_candidate(
+    registry: Registry, mlflow: str, model: str, add: Callable[[Evidence], Version], tmp_path: Path
+) -> None:
+    version = add(GOOD)
+    (tmp_path / "replay.html").write_text("<!doctype html>")
+    for flips in (7, 3):
+        registry.record_replay(version, Replayed("4", "a to b", 2_000, flips, 1_000, "ada"), tmp_path)
+    kept = Replayed.of_tags(registry.version(model, version.number).tags, "4")
+    assert kept == Replayed("4", "a to b", 2_000, 3, 1_000, "ada")
+    files = MlflowClient(mlflow).list_artifacts(version.run_id, "replay/against-4")
+    assert [file.path for file in files] == ["replay/against-4/replay.html"]
 
 
 def test_what_serves_and_its_record_outlive_the_server(

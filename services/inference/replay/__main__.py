@@ -1,22 +1,23 @@
 """Replays the past through two versions of a model, or two sets of rules: `python -m services.inference.replay`."""
 
 import argparse
-import json
+import getpass
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from mlops.commit import commit_of
+from mlops.registry.ports import RegistryError
 from services.inference.adapters.mlflow_registry import MlflowRegistry
 from services.inference.replay import history
 from services.inference.replay.diff import Labels, difference
-from services.inference.replay.page import page
 from services.inference.replay.past import Past, Told, Window
-from services.inference.replay.report import Report, as_json
+from services.inference.replay.recording import UnrecordableError, compared, record, write_json, write_page
+from services.inference.replay.report import Report
 from services.inference.replay.sides import Side, SideError, Sides
 from services.inference.replay.stream import Stream
 from services.inference.replay.summary import summary
@@ -33,6 +34,16 @@ _MLFLOW_TIMEOUT_SECONDS: Final = 20.0
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _SIDES: Final = 2
+_FAILURES: Final = (
+    SideError,
+    history.HistoryError,
+    RuleTableError,
+    UnrecordableError,
+    RegistryError,
+    NeighbourUnavailableError,
+    DeployStepMissingError,
+    OSError,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--history", type=Path, help="a history's folder (default: what Kafka has)")
     root.add_argument("--json", type=Path, help="write all figures here")
     root.add_argument("--html", type=Path, help="write a page for reviewers here")
+    root.add_argument("--record", action="store_true", help="keep both with AFTER's run, for its promotion")
+    root.add_argument("--by", default=getpass.getuser(), help="who asks, for the record (default: you)")
     return root
 
 
@@ -69,23 +82,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Replay, print the summary and write what was asked for; 2 where it cannot be done."""
     options = parser().parse_args(argv)
     try:
-        report = _replayed(options)
-    except (
-        SideError,
-        history.HistoryError,
-        RuleTableError,
-        NeighbourUnavailableError,
-        DeployStepMissingError,
-    ) as error:
+        for line in _run(options):
+            sys.stdout.write(line + "\n")
+    except _FAILURES as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
-    for line in summary(report):
-        sys.stdout.write(line + "\n")
-    if options.json:
-        options.json.write_text(json.dumps(as_json(report), indent=1) + "\n", encoding="utf-8")
-    if options.html:
-        options.html.write_text(page(report), encoding="utf-8")
     return 0
+
+
+def _run(options: argparse.Namespace) -> Iterator[str]:
+    report = _replayed(options)
+    yield from summary(report)
+    if options.json:
+        write_json(report, options.json)
+    if options.html:
+        write_page(report, options.html)
+    if options.record:
+        yield record(report, options.by)
 
 
 class Source(NamedTuple):
@@ -100,6 +113,8 @@ class Source(NamedTuple):
 def _replayed(options: argparse.Namespace) -> Report:
     clock, started = SystemClock(), time.monotonic()
     before, after = _sides(options)
+    if options.record:
+        compared(options.question, before.note, after.note)
     window = Window(_microseconds(options.since), _microseconds(options.until))
     past = Past(window, lambda names: before.serving.looks_up(names) or after.serving.looks_up(names))
     with ExitStack() as closing:

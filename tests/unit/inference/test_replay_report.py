@@ -37,6 +37,7 @@ from services.inference.features import NOT_READ
 from services.inference.replay.diff import EXAMPLES_KEPT, Diff, Labels, QuestionDiff
 from services.inference.replay.page import page
 from services.inference.replay.past import Asked, Counts, Window
+from services.inference.replay.recording import UnrecordableError, found
 from services.inference.replay.report import Origin, Report, SideNote, as_json, headline, in_words
 from services.inference.replay.summary import summary
 from services.runtime.clock import timestamp
@@ -88,7 +89,7 @@ def paid(number: int, cents: int, currency: str = "USD", **changes: Any) -> Aske
     return ask(succeeded(str(number), amount_cents=cents, currency=currency, **changes))
 
 
-def compared(*told: tuple[Asked, Assessment, Assessment], labels: Labels | None = None) -> Diff:
+def difference_of(*told: tuple[Asked, Assessment, Assessment], labels: Labels | None = None) -> Diff:
     diff = Diff(labels)
     for each in told:
         diff.add(*each)
@@ -96,7 +97,7 @@ def compared(*told: tuple[Asked, Assessment, Assessment], labels: Labels | None 
 
 
 def fraud(*told: tuple[Asked, Assessment, Assessment], labels: Labels | None = None) -> QuestionDiff:
-    return compared(*told, labels=labels).questions["fraud"]
+    return difference_of(*told, labels=labels).questions["fraud"]
 
 
 def report(diff: Diff) -> Report:
@@ -203,7 +204,7 @@ def test_points_of_rules_are_not_compared_with_probabilities() -> None:
 def test_retries_plans_and_risks_flip_too(
     before: Assessment, after: Assessment, flips: dict[str, tuple[str, str]]
 ) -> None:
-    found = compared((ask(failed()), before, after)).questions
+    found = difference_of((ask(failed()), before, after)).questions
     assert set(found) == {"retry", "recovery", "churn"}
     assert {name: kind for name, each in found.items() for kind in each.flips} == flips
 
@@ -222,7 +223,9 @@ def personal_values() -> tuple[dict[str, Any], list[str]]:
 def test_what_is_personal_is_in_no_report() -> None:
     values, marked = personal_values()
     assert {"customer_id", "card_fingerprint", "card_last_four"} <= set(marked)
-    told = report(compared((paid(1, 100, **values), ALLOW, REVIEW), (ask(failed("2", **values)), retry(1), retry(9))))
+    told = report(
+        difference_of((paid(1, 100, **values), ALLOW, REVIEW), (ask(failed("2", **values)), retry(1), retry(9)))
+    )
     for text in (page(told), json.dumps(as_json(told)), "\n".join(summary(told))):
         assert "stripe:pi_1" in text
         assert "SECRET" not in text
@@ -249,7 +252,7 @@ class Tags(HTMLParser):
 
 def test_the_page_is_whole_fetches_nothing_and_escapes_every_text() -> None:
     hostile = paid(1, 100, merchant_id=HOSTILE, payment_id=f"stripe:{HOSTILE}")
-    told = page(report(compared((hostile, score(FRAUD_DECISION_ALLOW, 0.2), REVIEW))))
+    told = page(report(difference_of((hostile, score(FRAUD_DECISION_ALLOW, 0.2), REVIEW))))
     tags = Tags()
     tags.feed(told)
     assert tags.open == []
@@ -263,7 +266,7 @@ def test_the_page_is_whole_fetches_nothing_and_escapes_every_text() -> None:
 def test_the_sentence_on_top_says_what_it_costs() -> None:
     labels = {"stripe:pi_1": True, "stripe:pi_2": False}
     told = (paid(1, 150_000), ALLOW, BLOCK), (paid(2, 9000, "EUR"), REVIEW, ALLOW), (paid(3, 1), ALLOW, ALLOW)
-    assert headline(report(compared(*told, labels=labels))) == (
+    assert headline(report(difference_of(*told, labels=labels))) == (
         "Of 3 fraud decisions 2 flip (66.67 %): 1 payment worth about USD 1,500 newly held (1 fraud, 0 honest); "
         "1 payment worth about USD 100 newly let through (0 frauds, 1 honest)."
     )
@@ -271,7 +274,7 @@ def test_the_sentence_on_top_says_what_it_costs() -> None:
 
 
 def test_the_figures_in_json_are_integers_of_minor_units() -> None:
-    told = as_json(report(compared((paid(1, 1999), ALLOW, REVIEW), (paid(2, 5, "JPY"), ALLOW, REVIEW))))
+    told = as_json(report(difference_of((paid(1, 1999), ALLOW, REVIEW), (paid(2, 5, "JPY"), ALLOW, REVIEW))))
     figures = json.loads(json.dumps(told))["questions"]["fraud"]
     assert figures["amount_cents"] == {"JPY": 5, "USD": 1999}
     assert all(type(cents) is int for part in figures["segments"] for cents in part["amount_cents"].values())
@@ -303,3 +306,28 @@ def test_an_event_late_in_a_report_of_none_is_told_as_such() -> None:
 def test_moments_are_those_of_the_provider() -> None:
     (example,) = fraud((paid(1, 100), ALLOW, REVIEW)).flips["allow", "review"].examples
     assert example.occurred_us == timestamp(NOW).seconds * 1_000_000
+
+
+def side(version: str = "3", *, registered: bool = True, tables: str = "tables") -> SideNote:
+    return SideNote(version, tables, (Origin("fraud", version, registered, "d" * 64, "c", "f"),))
+
+
+def test_what_a_promotion_looks_at_is_what_models_decided() -> None:
+    by_rules = score(FRAUD_DECISION_ALLOW, fallback=True)
+    told = (paid(1, 100), ALLOW, BLOCK), (paid(2, 100), ALLOW, ALLOW), (paid(3, 100), by_rules, BLOCK)
+    replayed = found(replace(report(difference_of(*told)), before=side("3"), after=side("4")), "ada")
+    assert (replayed.against, replayed.decisions, replayed.flips, replayed.by) == ("3", 2, 1, "ada")
+
+
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        (side("a folder", registered=False), "two registered versions"),
+        (SideNote("rules", "tables", ()), "two registered versions"),
+        (side("3"), "with itself"),
+        (side("4", tables="others"), "rule tables"),
+    ],
+)
+def test_what_is_no_comparison_of_registered_versions_is_not_recorded(after: SideNote, says: str) -> None:
+    with pytest.raises(UnrecordableError, match=says):
+        found(replace(report(Diff()), before=side("3"), after=after), "ada")

@@ -7,6 +7,7 @@ import pytest
 
 from mlops.registry.evidence import Estimate, Evidence, SegmentFigures
 from mlops.registry.policy import PolicyError, champion_of, policy_for, refusals
+from mlops.registry.replays import Replayed
 from tests.fakes.model_registry_suite import GOOD, POLICY
 
 
@@ -79,6 +80,37 @@ def test_all_broken_rules_are_named_at_once() -> None:
         "data_quality.least_test_positives",
         "guardrails.largest_false_positive_rate",
     ]
+
+
+def replayed(decisions: int = 2_000, flips: int = 100) -> Replayed:
+    return Replayed("4", "a to b", decisions, flips, 1_000, "ada")
+
+
+@pytest.mark.parametrize(
+    ("shown", "rules"),
+    [
+        (replayed(), []),
+        (None, ["replay"]),
+        (replayed(decisions=999, flips=0), ["replay.least_decisions"]),
+        (replayed(flips=101), ["replay.largest_flip_share"]),
+        (replayed(decisions=0, flips=0), ["replay.least_decisions", "replay.largest_flip_share"]),
+    ],
+)
+def test_a_challenger_is_replayed_against_who_serves(shown: Replayed | None, rules: list[str]) -> None:
+    challenger = replace(GOOD, against=champion_of("4"))
+    found = refusals(policy_for("fraud"), challenger, "4", shown)
+    assert [refusal.rule for refusal in found] == rules
+
+
+def test_a_first_champion_needs_no_replay() -> None:
+    assert refusals(policy_for("fraud"), GOOD, None) == []
+
+
+def test_a_replay_comes_back_from_its_tag_and_stands_for_one_version() -> None:
+    tags = dict([replayed().tag()])
+    assert Replayed.of_tags(tags, "4") == replayed()
+    assert Replayed.of_tags(tags, "5") is None
+    assert Replayed.of_tags(dict.fromkeys(tags, "{}"), "4") is None
 
 
 def test_evidence_comes_back_from_its_file() -> None:

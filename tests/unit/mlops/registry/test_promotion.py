@@ -7,8 +7,10 @@ import pytest
 from mlops.registry.__main__ import FAILED, main
 from mlops.registry.audit import AuditRecord, to_go_back_to
 from mlops.registry.evidence import Evidence
+from mlops.registry.policy import policy_for
 from mlops.registry.ports import CHAMPION, Version
-from mlops.registry.promotion import promote, rollback
+from mlops.registry.promotion import RefusedError, promote, rollback
+from mlops.registry.replays import Replayed
 from tests.fakes.model_registry import FakeModelRegistry
 from tests.fakes.model_registry_suite import GOOD, POLICY, PromotionSuite, against, order
 
@@ -42,6 +44,21 @@ def test_going_back_twice_goes_back_two_promotions(registry: FakeModelRegistry) 
     rollback(registry, "fraud", order(4_000))
     rollback(registry, "fraud", order(5_000))
     assert registry.aliases["fraud", CHAMPION] == first.number
+
+
+def test_the_replay_of_a_candidate_counts_when_it_is_against_who_serves(registry: FakeModelRegistry) -> None:
+    policy = policy_for("fraud")
+    first = registry.add("fraud", GOOD)
+    promote(registry, "fraud", first.number, policy, order(1_000))
+    second = registry.add("fraud", against(first))
+    for other, is_enough in (("9", False), (first.number, True)):
+        registry.tags["fraud", second.number] = dict([Replayed(other, "", 2_000, 10, 1_500, "ada").tag()])
+        if is_enough:
+            promote(registry, "fraud", second.number, policy, order(3_000))
+        else:
+            with pytest.raises(RefusedError, match="on record"):
+                promote(registry, "fraud", second.number, policy, order(2_000))
+    assert registry.aliases["fraud", CHAMPION] == second.number
 
 
 def test_a_version_promoted_twice_goes_back_to_what_its_last_promotion_replaced() -> None:
