@@ -15,15 +15,29 @@ from enum import StrEnum
 from itertools import count
 from typing import Final, TypeAlias
 
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+
 from mlops.features.catalog import FEATURES, VIEW_OF, Entity, names
 from mlops.features.facts import PaymentFact, entity_keys
-from mlops.features.payment import OWN_FEATURES, event_features
+from mlops.features.payment import event_features
 from mlops.features.transform import Values, apply, features
 from mlops.monitoring.predictions import Prediction, Served
 from mlops.monitoring.replay import Arrival, EntityKey, Held, Replay, nearest
+from mlops.registry.retry.inputs import situation
 
 # What a payment shows by itself goes by this view's name in the log.
 OWN_VIEW: Final = "payment"
+# Of what a retry model is told of a decline, what the event alone says. Its other inputs are the attempts in the
+# database, and the moment that it chose itself.
+OF_DECLINE: Final = (
+    "decline_class",
+    "failure_code",
+    "network_decline_code",
+    "network_advice_code",
+    "provider_advice_code",
+    "card_brand",
+    "card_country",
+)
 # The broker's clock and the one that dates predictions may differ by this much.
 CLOCKS_US: Final = 500_000
 _TOLERANCE: Final = 1e-9
@@ -186,7 +200,7 @@ class Skew:
     def _offline(self, arrival: Arrival) -> dict[str, float]:
         """By view and name; NaN where there is no value."""
         fact, keys = arrival.fact, entity_keys(arrival.fact)
-        values: dict[str, Values] = {OWN_VIEW: {} if arrival.event is None else event_features(arrival.event)}
+        values: dict[str, Values] = {OWN_VIEW: {} if arrival.event is None else _shown(arrival.event)}
         for entity, view in VIEW_OF.items():
             if entity in keys:
                 state = self._replay.state((entity, keys[entity]))
@@ -199,7 +213,7 @@ class Skew:
         if name not in offline:
             return Reason.NO_OFFLINE_VALUE
         feature = name.partition(":")[2]
-        if self._complete_from_us is None or feature in OWN_FEATURES:
+        if self._complete_from_us is None or feature not in _WINDOWS:
             return None
         window = _WINDOWS[feature]
         reach_us = math.inf if window == _ALL else int(window[:-1]) * _WINDOW_US[window[-1]] + _ROUNDING_US
@@ -265,6 +279,13 @@ def _agreeing(doubt: _Doubt, held: Held, positions: Sequence[int]) -> list[int]:
 
 def _bare(doubt: _Doubt, position: int) -> str:
     return doubt.prediction.names[position].partition(":")[2]
+
+
+def _shown(event: UnifiedPaymentEvent) -> Values:
+    """What the event shows by itself, in the words of whichever model."""
+    own = event_features(event)
+    decline = situation(event, [event.provider_created_at.seconds], own, {})
+    return own | {name: decline.value(name) for name in OF_DECLINE}
 
 
 def _kind(online: float, offline: float) -> Kind:

@@ -106,7 +106,8 @@ def judged(history: Path, champion: Champion | None, *, days_before_end: int = 0
     other = _answers(champion_of(champion[0]), champion[1], tested) if champion else simple
     evidence = _evidence(trained, tested, own, other) if champion else against_simple
     answers = (own, simple) if other is simple else (own, simple, other)
-    return Outcome(Judged(model, evidence, tested.label, answers, fingerprint(history)), against_simple)
+    rows = tested.matrix(model.features)
+    return Outcome(Judged(model, evidence, tested.label, answers, fingerprint(history), rows), against_simple)
 
 
 def _answers(name: str, model: TrainedModel, tested: Dataset) -> Answers:

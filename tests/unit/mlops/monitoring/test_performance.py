@@ -80,8 +80,9 @@ def test_of_one_payment_the_first_answer_counts_once() -> None:
     assert (row.predictions, row.said) == (1, 0.9)
 
 
-def test_rules_and_questions_without_a_label_are_left_out() -> None:
+def test_rules_and_answers_without_a_probability_or_a_label_are_left_out() -> None:
     answers = Answers()
+    answers.add(answered(1, 0.0, "retry"))
     answers.add(answered(1, 0.9, fallback=True))
     answers.add(answered(1, 0.9, "recovery"))
     assert answers.answers == []

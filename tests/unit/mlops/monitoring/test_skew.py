@@ -8,13 +8,16 @@ from tidegate.inference.v1.payment_context_pb2 import FALLBACK_CAUSE_FEATURES_ST
 from tidegate.inference.v1.prediction_logged_pb2 import LoggedFeature, PredictionLogged
 
 from mlops.features.facts import Outcome
+from mlops.features.payment import context_features
 from mlops.features.windows import DAY_US, SECOND_US
 from mlops.monitoring.report import skew_rows, told_of_skew
 from mlops.monitoring.skew import SKEWED, FeatureSkew, Kind, Reason, Skew
 from mlops.monitoring.thresholds import State, thresholds_of
+from mlops.registry.retry.inputs import DECLINE, situation
 from tests.fakes.feature_messages import as_published
 from tests.unit.mlops.features.histories import START_US, fact, history
 from tests.unit.mlops.monitoring.serving import LAG_US, Platform, arrivals_of, feature
+from workflows.payment_event.questions import payment_context
 
 THRESHOLDS = thresholds_of()
 
@@ -150,6 +153,20 @@ def test_what_the_payment_shows_by_itself_is_compared_too() -> None:
     assert found.largest_difference == 2.5
 
 
+def test_what_the_event_says_of_a_decline_is_compared_and_what_the_model_chose_is_not() -> None:
+    log = bursts().logged(6)
+    event = bursts().arrivals[6].event
+    assert event is not None
+    assert event.event_type == "payment.failed"
+    told = situation(event, [event.provider_created_at.seconds], context_features(payment_context(event)), {})
+    log.features.extend(LoggedFeature(name=f"payment:{name}", value=told.value(name)) for name in DECLINE)
+    log.features.append(LoggedFeature(name="payment:wait_hours", value=24))
+    found = {name: each for (_, name), each in bursts().skew([log]).by_feature.items()}
+    assert found["payment:failure_code"].kinds == found["payment:card_brand"].kinds == {Kind.EQUAL: 1}
+    assert found["payment:attempts_so_far"].left_out == {Reason.NO_OFFLINE_VALUE: 1}
+    assert found["payment:wait_hours"].left_out == {Reason.NO_OFFLINE_VALUE: 1}
+
+
 def test_rounding_is_told_apart_from_equality() -> None:
     log = bursts().logged(3)
     feature(log, "amount_usd").value *= 1 + 1e-12
@@ -189,12 +206,6 @@ def test_a_feature_that_looks_back_past_the_topics_first_message_is_not_compared
     assert by_name["total_payments_30d"].left_out == {Reason.BEFORE_THE_TOPIC: 1}
     assert by_name["card_attempts_1h"].kinds == {Kind.EQUAL: 1}
     assert by_name["amount_usd"].kinds == {Kind.EQUAL: 1}
-
-
-def test_a_feature_of_which_there_is_no_offline_value_says_so() -> None:
-    log = bursts().logged(3)
-    log.features.append(LoggedFeature(name="moment:hours_waited", value=24))
-    assert reasons(bursts().skew([log])) == {Reason.NO_OFFLINE_VALUE: 1}
 
 
 def test_stale_values_are_counted() -> None:
