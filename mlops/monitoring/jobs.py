@@ -1,6 +1,6 @@
 """The jobs from end to end: read what is there, compare, write what was found, say it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -44,12 +44,12 @@ class Watch:
     def skew(self) -> Told:
         """Compare what models were given with the stream, and write a row for each feature, version and day."""
         log = self._log()
-        served = list(self._of_days(log))
         events = Topic(self.kafka, self.topics.normalized, UnifiedPaymentEvent)
         scores = Topic(self.kafka, self.topics.decisions, PaymentDecision)
+        period = self._period(log, events, scores)
+        served = [each for each in _predictions(log) if period.holds(each)]
         lag_us = round(self.thresholds.race.seconds * _MILLION)
-        complete_from = [each for each in (events.complete_from_us, scores.complete_from_us) if each is not None]
-        found = Skew(served, lag_us, max(complete_from, default=None))
+        found = Skew(served, lag_us, _complete_from_us(events, scores))
         found.run(arrivals(events, scores))
         rows = skew_rows(found.by_feature, self.thresholds)
         self.findings.write(rows)
@@ -58,9 +58,9 @@ class Watch:
     def drift(self, profile_of: ProfileOf) -> Told:
         """Compare days with what judged the model, and answers with what came of them; write a row for each."""
         drift, answers, log = Drift(profile_of, self.thresholds), Answers(), self._log()
-        period, first_whole = self._period(log), self._first_whole_day(log)
-        for each in self._predictions(log):
-            if first_whole is None or each.served.day >= first_whole:
+        period, whole_from = self._period(log), _first_whole_day(log)
+        for each in _predictions(log):
+            if whole_from is None or each.served.day >= whole_from:
                 answers.add(each)
             if period.holds(each):
                 drift.add([each])
@@ -79,18 +79,21 @@ class Watch:
     def _log(self) -> Topic[PredictionLogged]:
         return Topic(self.kafka, self.topics.predictions, PredictionLogged)
 
-    def _predictions(self, log: Topic[PredictionLogged]) -> Iterator[Prediction]:
-        reader = Reader()
-        return (reader.read(message) for _, message in log)
+    def _period(self, *topics: Topic[Any]) -> Period:
+        return Period.ending(day_of(self.now_us), self.days, _first_whole_day(*topics))
 
-    def _of_days(self, log: Topic[PredictionLogged]) -> Iterable[Prediction]:
-        period = self._period(log)
-        return (each for each in self._predictions(log) if period.holds(each))
 
-    def _period(self, log: Topic[PredictionLogged]) -> Period:
-        return Period.ending(day_of(self.now_us), self.days, self._first_whole_day(log))
+def _predictions(log: Topic[PredictionLogged]) -> Iterator[Prediction]:
+    reader = Reader()
+    return (reader.read(message) for _, message in log)
 
-    def _first_whole_day(self, log: Topic[PredictionLogged]) -> date | None:
-        """A day of which the log has lost a part keeps the row that it has."""
-        lost_until_us = log.complete_from_us
-        return None if lost_until_us is None else date.fromordinal(day_of(lost_until_us).toordinal() + 1)
+
+def _complete_from_us(*topics: Topic[Any]) -> int | None:
+    """Since when all of these have all that was written; None where they begin with their first messages."""
+    return max((each.complete_from_us for each in topics if each.complete_from_us is not None), default=None)
+
+
+def _first_whole_day(*topics: Topic[Any]) -> date | None:
+    """A day of which a topic has lost a part keeps the row that it has."""
+    lost_until_us = _complete_from_us(*topics)
+    return None if lost_until_us is None else date.fromordinal(day_of(lost_until_us).toordinal() + 1)

@@ -32,6 +32,6 @@ def _required(name: str) -> str:
     if not value:
         raise UnavailableError(
             f"{name} is not set: start the stack with `make up`, and read its addresses as the role that may write "
-            "findings with `set -a; . <(python -m stack env monitor); set +a`"
+            'findings with `set -a; eval "$(python -m stack env monitor)"; set +a`'
         )
     return value

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar, cast
 
 import protovalidate
@@ -63,7 +64,7 @@ class Topic(Generic[M]):
     def __iter__(self) -> Iterator[tuple[int, M]]:
         return heapq.merge(*map(self._messages, self._bounds), key=lambda each: each[0])
 
-    @property
+    @cached_property
     def complete_from_us(self) -> int | None:
         """Since when it has all that was written, where it no longer begins with its first message; else None."""
         firsts = [self._moment_of_first(bound) for bound in self._bounds if 0 < bound.first < bound.end]
