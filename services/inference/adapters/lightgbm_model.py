@@ -11,6 +11,7 @@ import numpy as np
 from tidegate.inference.v1.payment_context_pb2 import Reason
 
 from mlops.registry.artifact import ReasonText, TrainedModel
+from services.inference.adapters.single_row import SingleRow
 from services.inference.predictors.models.port import Rows, Verdict
 from services.runtime.grpc_server import error_frames
 from services.runtime.telemetry import logger
@@ -78,6 +79,7 @@ class LightGbmModel:
         self.alias = alias
         self._trained = TrainedModel.load(folder)
         self._paths = Paths.of(self._trained)
+        self._single = SingleRow(self._trained.booster)
         self.features: Sequence[str] = self._trained.features
         self.thresholds = self._trained.thresholds
         self.metadata = self._trained.metadata
@@ -94,13 +96,19 @@ class LightGbmModel:
     def judge(self, rows: Rows) -> Sequence[Verdict]:
         """One verdict for each row."""
         with self._telling_failures():
-            leaves = self._trained.booster.predict(rows, pred_leaf=True, num_threads=1)
-            reached = np.asarray(leaves, dtype=np.int64).reshape(len(rows), -1) + self._paths.first
+            reached = self._leaves(rows) + self._paths.first
             probabilities = self._trained.calibration.probability(self._paths.margin[reached].sum(axis=1))
             return [
                 Verdict(_finite(probability), self._reasons(row, self._paths.parts[at].sum(axis=0)))
                 for probability, row, at in zip(probabilities.tolist(), rows, reached, strict=True)
             ]
+
+    def _leaves(self, rows: Rows) -> "np.ndarray[Any, np.dtype[np.int64]]":
+        """The leaf that each row reaches in each tree."""
+        if len(rows) == 1:
+            return self._single.leaves(rows[0]).astype(np.int64)[None, :]
+        leaves = self._trained.booster.predict(rows, pred_leaf=True, num_threads=1)
+        return np.asarray(leaves, dtype=np.int64).reshape(len(rows), -1)
 
     @contextmanager
     def _telling_failures(self) -> Iterator[None]:
