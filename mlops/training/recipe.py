@@ -1,9 +1,9 @@
 """How a classifier is made of a dataset: train, calibrate on later days, set thresholds from costs; any features."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import Field, asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import lightgbm
 import numpy as np
@@ -15,6 +15,16 @@ from mlops.training.calibrate import fit
 from mlops.training.dataset import Bools, Dataset, Ints
 
 _DAY = 86_400
+
+
+class Stakes(Protocol):
+    """What decisions cost: a dataclass of numbers, so that it can be written down with the model."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def thresholds(self) -> dict[str, float]:
+        """Return the calibrated probabilities from which each decision is the cheapest."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,11 @@ class Recipe:
     features: tuple[str, ...]
     rounds: int
     params: Mapping[str, float | int | str]
-    costs: Costs
+    costs: Stakes
     increasing: frozenset[str] = frozenset()
     """Features in which the probability may never fall."""
+    decreasing: frozenset[str] = frozenset()
+    """Features in which it may never rise."""
     keep_negatives: float = 1.0
     """Share of rows without the event that trees are grown on; calibration takes its effect back."""
     span_days: int | None = None
@@ -66,6 +78,7 @@ class Recipe:
             "params": dict(self.params),
             "costs": asdict(self.costs),
             "increasing": sorted(self.increasing),
+            "decreasing": sorted(self.decreasing),
             "keep_negatives": self.keep_negatives,
             "span_days": self.span_days,
             "calibration": self.calibration,
@@ -149,7 +162,9 @@ def _grow(dataset: Dataset, recipe: Recipe) -> lightgbm.Booster:
         "deterministic": True,
         "force_col_wise": True,
         "seed": recipe.seed,
-        "monotone_constraints": [int(name in recipe.increasing) for name in recipe.features],
+        "monotone_constraints": [
+            int(name in recipe.increasing) - int(name in recipe.decreasing) for name in recipe.features
+        ],
     }
     return lightgbm.train({**recipe.params, **settled}, table, num_boost_round=recipe.rounds)
 

@@ -14,7 +14,7 @@ from mlops.training import evaluation
 from mlops.training.dataset import Dataset
 from mlops.training.fraud import features, protocol
 from mlops.training.fraud.payments import DATA, day_number, day_of, read
-from mlops.training.fraud.recipe import PUBLISHED_ONLY, RECIPE, WARM_UP_DAYS
+from mlops.training.fraud.recipe import COSTS, PUBLISHED_ONLY, RECIPE, WARM_UP_DAYS
 from mlops.training.provenance import code_version
 from mlops.training.recipe import Recipe, train
 
@@ -133,7 +133,7 @@ def report(outcome: Outcome, test_start: int, baseline: Outcome) -> Iterator[str
 
 def decision_lines(outcome: Outcome) -> Iterator[str]:
     """Yield what the thresholds do to the test week, and what it costs."""
-    costs, thresholds = RECIPE.costs, outcome.model.thresholds
+    costs, thresholds = COSTS, outcome.model.thresholds
     label, said = outcome.rows.label, outcome.probability
     declined, reviewed = said >= thresholds["decline"], said >= thresholds["review"]
     reviewed &= ~declined

@@ -1,0 +1,1 @@
+"""The churn model: probability that a customer leaves within thirty days."""
