@@ -20,9 +20,7 @@ class HistoryError(ValueError):
 
 def events(folder: Path) -> Iterator[UnifiedPaymentEvent]:
     """In the order of arrival. HistoryError."""
-    file = folder / HISTORY_FILE
-    if not file.is_file():
-        raise HistoryError(f"{file} does not exist; make one: python -m services.simulator --history {folder}")
+    file = _file(folder)
     with _parquet().ParquetFile(file) as history:
         if missing := sorted(set(COLUMNS) - set(history.schema_arrow.names)):
             raise HistoryError(f"{file} lacks the columns {', '.join(missing)}; make it anew")
@@ -40,9 +38,16 @@ def labels(folder: Path) -> dict[str, bool] | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of the events' file."""
-    with (folder / HISTORY_FILE).open("rb") as content:
+    """SHA-256 of the events' file. HistoryError."""
+    with _file(folder).open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _file(folder: Path) -> Path:
+    file = folder / HISTORY_FILE
+    if not file.is_file():
+        raise HistoryError(f"{file} does not exist; make one: python -m services.simulator --history {folder}")
+    return file
 
 
 def _parquet() -> Any:

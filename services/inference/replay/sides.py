@@ -16,6 +16,7 @@ from services.inference.wiring import load_model
 
 RULES: Final = "rules"
 _FOLDER: Final = "folder"
+_LISTED: Final = "`python -m mlops.registry show` lists versions"
 
 
 class SideError(Exception):
@@ -82,8 +83,10 @@ class Sides:
         for alias in ALIASES:
             if spec == alias:
                 if (version := self._named.get((self._question, alias))) is None:
-                    raise SideError(f"{self._question} has no {alias}; `python -m mlops.registry show` lists versions")
+                    raise SideError(f"{self._question} has no {alias}; {_LISTED}")
                 return version
+        if not spec.isdigit():
+            raise SideError(f"{spec!r} is no number, alias or folder, and not `{RULES}`; {_LISTED}")
         return VersionId(self._question, spec, "")
 
     def _fetched(self, version: VersionId) -> tuple[ServedModel, Origin]:
@@ -93,7 +96,7 @@ class Sides:
             try:
                 self._versions.fetch(version, folder)
             except UnusableArtifactError as error:
-                raise SideError(f"{version.name} version {version.version}: {error}") from error
+                raise SideError(f"{version.name} version {version.version}: {error}; {_LISTED}") from error
             return self._loaded(version, folder, registered=True)
 
     def _loaded(self, version: VersionId, folder: Path, *, registered: bool) -> tuple[ServedModel, Origin]:
