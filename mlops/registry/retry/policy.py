@@ -1,7 +1,7 @@
 """Chooses when to try a declined payment again: the allowed moment of most expected money, or none."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -68,6 +68,11 @@ class Continuation:
     probabilities: tuple[float, ...]
     days: tuple[float, ...]
     shares: tuple[tuple[tuple[float, ...], ...], ...]
+
+    def scaled(self, share: float) -> "Continuation":
+        """With this share of everything."""
+        tables = tuple(tuple(tuple(share * each for each in row) for row in table) for table in self.shares)
+        return replace(self, shares=tables)
 
     def share(self, best: float, days_left: Floats, attempts_left: int) -> Floats:
         """For one best probability, several numbers of days left, and the attempts left after the failure."""

@@ -47,6 +47,9 @@ class Recipe:
     most_weight: float = 1.0
     """Long waits were seldom chosen: a retry may count as its chance says, against an even choice of hours, within this
     factor up and down. 1 counts all the same, which did as well in worlds left out: trees follow the wait anyway."""
+    outlook_share: float = 1.0
+    """How much of the learned outlook is believed: where retries are few, the best of many moments is mostly luck, and
+    the outlook takes the best anew for every attempt that is left."""
     folds: int = 4
     """Customers are divided into so many parts; each is asked of trees grown on the others, to calibrate on."""
     seed: int = 1
@@ -76,7 +79,7 @@ def train(decided: Sequence[Decision], recipe: Recipe, terms: Terms, *, code_ver
         margin[fold == part] = _margin(booster, table.values[fold == part])
     calibration = fit("beta", margin, table.label)
     unfolded = [_Unfolded(booster, calibration) for booster in boosters]
-    outlook = continuation(decided, [unfolded[fold_of[each.customer_id]] for each in decided], terms)
+    learned = continuation(decided, [unfolded[fold_of[each.customer_id]] for each in decided], terms)
     return TrainedModel(
         _grow(table, weights, recipe),
         FEATURES,
@@ -86,7 +89,7 @@ def train(decided: Sequence[Decision], recipe: Recipe, terms: Terms, *, code_ver
         {
             "name": NAME,
             "recipe": _described(recipe),
-            "policy": Policy(terms, outlook).as_json(),
+            "policy": Policy(terms, learned.scaled(recipe.outlook_share)).as_json(),
             "data": {"fingerprint": table.fingerprint(), "rows": len(table), "positives": int(table.label.sum())},
             "code_version": code_version,
             "lightgbm": lightgbm.__version__,
@@ -167,6 +170,7 @@ def _described(recipe: Recipe) -> dict[str, Any]:
         "params": dict(recipe.params),
         "rising": sorted(recipe.rising),
         "most_weight": recipe.most_weight,
+        "outlook_share": recipe.outlook_share,
         "folds": recipe.folds,
         "seed": recipe.seed,
     }

@@ -39,8 +39,10 @@ OUTCOME_DAYS: Final = 14
 RECIPE: Final = Recipe(
     rounds=120,
     params=MappingProxyType(dict(Recipe().params) | {"num_leaves": 4, "min_data_in_leaf": 60, "feature_fraction": 0.3}),
+    outlook_share=0.5,
 )
-"""Smaller trees than those of the study, which learn from forty times as many retries."""
+"""Smaller trees than those of the study, which learns from forty times as many retries, and half of the outlook: with
+all of it such a model tries too soon and too often (docs/models.md)."""
 
 PURPOSE: Final = Purpose(
     "Retry",
@@ -52,6 +54,7 @@ PURPOSE: Final = Purpose(
         "Retries that the customer overtook with another card are left out: long waits look a little too good.",
         "It learns from retries at random moments alone: where yours follow a schedule, it cannot tell hours apart.",
         "Where it chooses, it is too hopeful: the best of many moments is partly the luckiest.",
+        "Its figures are of attempts that were made. What the moments it chooses bring in, only a world's truth tells.",
     ),
     wrongly="Said to succeed rather than not, and failed",
 )
