@@ -10,6 +10,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from codegen.image import PROTO
 from codegen.register import Sources
 from codegen.topics import Topic, load_topics
+from mlops.features.catalog import FEATURES
+from mlops.features.state import ATTEMPTS_KEPT_US, HOURS_KEPT
+from mlops.features.windows import DAY_US
 from services.gateway import __main__ as gateway
 from services.normalizer import sources as normalizer
 
@@ -43,6 +46,15 @@ def test_each_topic_takes_what_its_producer_lets_through() -> None:
         normalizer.TOPICS.normalized,
         normalizer.TOPICS.failures,
     }
+
+
+def test_features_can_be_built_anew_from_what_the_topics_keep() -> None:
+    remembered_days = max(ATTEMPTS_KEPT_US // DAY_US, HOURS_KEPT // 24)
+    assert TOPICS["payments.normalized"].retention_days >= remembered_days
+    longest_score_days = max(
+        int(each.window.removesuffix("d")) for each in FEATURES if each.name.startswith("fraud_score")
+    )
+    assert TOPICS["payments.decisions"].retention_days > longest_score_days
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
