@@ -1,8 +1,9 @@
 """Answers questions about payments from the predictors' answers, with the network guard as the last step. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,9 +25,11 @@ from tidegate.inference.v1.retry_service_pb2 import RecommendStrategyResponse
 from services.inference.case import Case, CaseReader
 from services.inference.features import NOT_READ, Features
 from services.inference.guard import NetworkGuard
-from services.inference.ports import ChurnPredictor, FraudPredictor, RecoveryPredictor, RetryPredictor
+from services.inference.ports import Answers, ChurnPredictor, FraudPredictor, RecoveryPredictor, RetryPredictor
 
 DEFAULT_HORIZON_DAYS = 30
+
+A = TypeVar("A", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ class Handler:
     ) -> list[RecommendPlanResponse]:
         """Answers of RecoveryService.RecommendPlan, inside the networks' rules."""
         cases = self.cases(payments, features)
-        return self._plan(cases, self._recommend(cases, at), at)
+        strategies, scores = self._recommend(cases, at), self._predictors.fraud.score(cases, at)
+        known = zip(strategies, scores, self._churn(cases, at), strict=True)
+        return self._plan(cases, [Answers(*each) for each in known], at)
 
     def assess(
         self, items: Sequence[AssessmentItem], at: Timestamp, features: Sequence[Features] = ()
@@ -88,28 +93,31 @@ class Handler:
             response.assessments.add().payment_id = item.payment.payment_id
             for question in item.questions:
                 asked[question].append(index)
-        if fraud := asked[QUESTION_FRAUD]:
-            _hand_out(response, "fraud", fraud, self._predictors.fraud.score(_pick(cases, fraud), at))
-        if churn := asked[QUESTION_CHURN]:
-            horizons = [DEFAULT_HORIZON_DAYS] * len(churn)
-            _hand_out(response, "churn", churn, self._predictors.churn.predict(_pick(cases, churn), horizons, at))
-        self._assess_failures(response, cases, asked[QUESTION_RETRY], asked[QUESTION_RECOVERY], at)
+        recovery = asked[QUESTION_RECOVERY]
+        # A plan is made of the other answers: those are found once, whether or not they are asked for too.
+        fraud = self._once(
+            cases, [asked[QUESTION_FRAUD], recovery], lambda some: self._predictors.fraud.score(some, at)
+        )
+        churn = self._once(cases, [asked[QUESTION_CHURN], recovery], lambda some: self._churn(some, at))
+        retry = self._once(cases, [asked[QUESTION_RETRY], recovery], lambda some: self._recommend(some, at))
+        known = [Answers(retry[index], fraud[index], churn[index]) for index in recovery]
+        plans = dict(zip(recovery, self._plan(_pick(cases, recovery), known, at), strict=True))
+        _hand_out(response, "fraud", asked[QUESTION_FRAUD], fraud)
+        _hand_out(response, "churn", asked[QUESTION_CHURN], churn)
+        _hand_out(response, "retry", asked[QUESTION_RETRY], retry)
+        _hand_out(response, "recovery", recovery, plans)
         return response
 
-    def _assess_failures(
-        self, response: AssessResponse, cases: Sequence[Case], retry: list[int], recovery: list[int], at: Timestamp
-    ) -> None:
-        """Retry and recovery: the plan is made from the same guarded strategy that is answered."""
-        if not (retry or recovery):
-            return
-        if not recovery:
-            _hand_out(response, "retry", retry, self._recommend(_pick(cases, retry), at))
-            return
-        either = sorted({*retry, *recovery})
-        strategies = dict(zip(either, self._recommend(_pick(cases, either), at), strict=True))
-        _hand_out(response, "retry", retry, [strategies[index] for index in retry])
-        plans = self._plan(_pick(cases, recovery), [strategies[index] for index in recovery], at)
-        _hand_out(response, "recovery", recovery, plans)
+    @staticmethod
+    def _once(
+        cases: Sequence[Case], asked: Sequence[Sequence[int]], answer: Callable[[Sequence[Case]], Sequence[A]]
+    ) -> dict[int, A]:
+        """Answers for every case that any of these wants one for."""
+        wanted = sorted({index for each in asked for index in each})
+        return dict(zip(wanted, answer(_pick(cases, wanted)), strict=True)) if wanted else {}
+
+    def _churn(self, cases: Sequence[Case], at: Timestamp) -> list[PredictResponse]:
+        return self._predictors.churn.predict(cases, [DEFAULT_HORIZON_DAYS] * len(cases), at)
 
     def _recommend(self, cases: Sequence[Case], at: Timestamp) -> list[RecommendStrategyResponse]:
         answers = self._predictors.retry.recommend(cases, at)
@@ -117,10 +125,8 @@ class Handler:
             self._guard.enforce(answer, case)
         return answers
 
-    def _plan(
-        self, cases: Sequence[Case], strategies: Sequence[RecommendStrategyResponse], at: Timestamp
-    ) -> list[RecommendPlanResponse]:
-        plans = self._predictors.recovery.plan(cases, strategies, at)
+    def _plan(self, cases: Sequence[Case], answers: Sequence[Answers], at: Timestamp) -> list[RecommendPlanResponse]:
+        plans = self._predictors.recovery.plan(cases, answers, at)
         for plan, case in zip(plans, cases, strict=True):
             self._guard.enforce_plan(plan, case)
         return plans
@@ -131,10 +137,10 @@ class Handler:
         return [self._reader.read(payment, each) for payment, each in zip(payments, looked_up, strict=True)]
 
 
-def _hand_out(response: AssessResponse, field: str, indexes: Sequence[int], answers: Sequence[Message]) -> None:
+def _hand_out(response: AssessResponse, field: str, indexes: Sequence[int], answers: Mapping[int, Message]) -> None:
     """Put the answers to one question into the assessments that asked it."""
-    for index, answer in zip(indexes, answers, strict=True):
-        getattr(response.assessments[index], field).CopyFrom(answer)
+    for index in indexes:
+        getattr(response.assessments[index], field).CopyFrom(answers[index])
 
 
 def _pick(cases: Sequence[Case], indexes: Sequence[int]) -> Sequence[Case]:

@@ -1,7 +1,7 @@
 """What answers the questions: predictors take lists, so that one call serves a batch as well as an event."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.inference.v1.churn_service_pb2 import PredictResponse
@@ -40,11 +40,17 @@ class ChurnPredictor(Protocol):
         ...
 
 
+class Answers(NamedTuple):
+    """What the other questions about a payment were answered; the retry strategy is guarded."""
+
+    retry: RecommendStrategyResponse
+    fraud: ScoreResponse
+    churn: PredictResponse
+
+
 class RecoveryPredictor(Protocol):
     """Makes recovery plans. A caller must not assume that a plan keeps the networks' rules: the guard comes after."""
 
-    def plan(
-        self, cases: Sequence[Case], strategies: Sequence[RecommendStrategyResponse], at: Timestamp
-    ) -> list[RecommendPlanResponse]:
-        """Answer RecoveryService.RecommendPlan, given the guarded retry strategy of each case."""
+    def plan(self, cases: Sequence[Case], answers: Sequence[Answers], at: Timestamp) -> list[RecommendPlanResponse]:
+        """Answer RecoveryService.RecommendPlan, given the other answers about each case."""
         ...

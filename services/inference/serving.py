@@ -11,12 +11,14 @@ from services.inference.ports import FraudPredictor, RetryPredictor
 from services.inference.predictors.models.fraud import THRESHOLDS as FRAUD_THRESHOLDS
 from services.inference.predictors.models.fraud import FraudModel
 from services.inference.predictors.models.port import ModelPort
+from services.inference.predictors.models.recovery import RecoveryByValue
 from services.inference.predictors.models.retry import RetryModel, ServedRetry
 from services.inference.predictors.models.served import ServedModel, UnfitModelError
 from services.inference.predictors.rules.churn import ChurnRules
 from services.inference.predictors.rules.fraud import FraudRules
 from services.inference.predictors.rules.recovery import RecoveryRules
 from services.inference.predictors.rules.retry import RetryRules
+from services.inference.recovery_values import read_recovery_values
 from services.inference.tables import RuleTables
 
 QuestionName = Literal["fraud", "retry", "churn", "recovery"]
@@ -58,13 +60,18 @@ class Serving:
         return self.models.get((question, CHALLENGER))
 
     def looks_up(self, questions: Collection[QuestionName]) -> bool:
-        """Whether any of these is answered from features of the store."""
-        return any(question in questions and model.inputs.needs_store for (question, _), model in self.models.items())
+        """Whether any of these is answered from features of the store; a plan is, if any other answer is."""
+        planned = "recovery" in questions
+        return any(
+            (planned or question in questions) and model.inputs.needs_store
+            for (question, _), model in self.models.items()
+        )
 
 
 def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
     """Makes what answers of models; without any, rules answer every question."""
     reader = CaseReader(tables)
+    values = read_recovery_values()
     guard = NetworkGuard()
     rules = Predictors(
         fraud=FraudRules(),
@@ -78,7 +85,7 @@ def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
             fraud=_fraud(models.get(("fraud", CHAMPION)), rules.fraud),
             retry=_retry(models.get(("retry", CHAMPION)), rules.retry),
             churn=rules.churn,
-            recovery=rules.recovery,
+            recovery=RecoveryByValue(values, rules.recovery) if models else rules.recovery,
         )
         return Serving(Handler(reader, guard, predictors), models)
 

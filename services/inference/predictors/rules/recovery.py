@@ -34,6 +34,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import (
 
 from services.inference.case import Case, seconds_up
 from services.inference.declines import Declines
+from services.inference.ports import Answers
 from services.inference.predictors.rules.provenance import rules_provenance
 from services.inference.predictors.rules.retry import Ladder
 from services.inference.rules import HOUR_S
@@ -104,11 +105,9 @@ class RecoveryRules:
         self._provenance = rules_provenance(NAME, f"{VERSION}+{tables_version}")
         self._plan_in = lru_cache(maxsize=_PLANS_KEPT)(self._make)
 
-    def plan(
-        self, cases: Sequence[Case], strategies: Sequence[RecommendStrategyResponse], at: Timestamp
-    ) -> list[RecommendPlanResponse]:
+    def plan(self, cases: Sequence[Case], answers: Sequence[Answers], at: Timestamp) -> list[RecommendPlanResponse]:
         """One plan for each failed payment."""
-        return [self._plan(case, strategy, at) for case, strategy in zip(cases, strategies, strict=True)]
+        return [self._plan(case, told.retry, at) for case, told in zip(cases, answers, strict=True)]
 
     def _plan(self, case: Case, strategy: RecommendStrategyResponse, at: Timestamp) -> RecommendPlanResponse:
         answer = RecommendPlanResponse()
