@@ -38,7 +38,7 @@ class Evidence:
     """train_rows, train_positives, test_rows, test_positives, features_never_known, missing_shift (the largest change
     of a feature's share of unknown values from training to test)."""
     figures: Mapping[str, Estimate]
-    """average_precision, roc_auc, brier."""
+    """average_precision, roc_auc, brier, log_loss, calibration_error."""
     gain: Mapping[str, Estimate]
     """The same, candidate better than the other by how much: resampled in pairs, above 0 is better for each."""
     calibration: Mapping[str, float]

@@ -14,7 +14,7 @@ from mlops.registry.replays import Replayed
 POLICY_FILE: Final = Path(__file__).with_name("policy.yaml")
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Measure = Literal["average_precision", "roc_auc", "brier"]
+Measure = Literal["average_precision", "roc_auc", "brier", "log_loss", "calibration_error"]
 
 
 class PolicyError(ValueError):

@@ -4,7 +4,7 @@ import argparse
 import getpass
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,13 @@ from mlops.registry.ports import CHALLENGER, CHAMPION, RegistryError
 from mlops.registry.promotion import Order, RefusedError, promote
 from mlops.registry.settings import registry_from
 from mlops.registry.store import Registry
+from mlops.training.churn.world import train_churn
+from mlops.training.command import Trainer
 from mlops.training.fraud.world import train_fraud
 from mlops.training.retry.world import train_retry
 from mlops.training.worlds import CACHE, WORLD, made
 
-Trainer = Callable[[Registry, Path, Path, int], Iterator[str]]
-
-TRAINERS: Final[Mapping[str, Trainer]] = {"fraud": train_fraud, "retry": train_retry}
+TRAINERS: Final[Mapping[str, Trainer]] = {"fraud": train_fraud, "churn": train_churn, "retry": train_retry}
 """By registered name: each trains on a history with a folder for its tables, registers, and yields what people read."""
 
 _WHY_FIRST: Final = "first champion: nothing served before"

@@ -1,15 +1,20 @@
 """A candidate beside who serves and a simple baseline: what people read of it, and its way to the registry."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mlops.registry.artifact import TrainedModel
 from mlops.registry.evidence import Estimate, Evidence
+from mlops.registry.policy import champion_of
 from mlops.registry.ports import CHAMPION
 from mlops.registry.store import Registry
+from mlops.training.attempts import Split
 from mlops.training.cards import Purpose
+from mlops.training.history import fingerprint
+from mlops.training.judging import Answers, judge
 from mlops.training.publishing import Judged, publish
 
 Champion = tuple[str, TrainedModel]
@@ -22,6 +27,56 @@ class Outcome:
 
     judged: Judged
     baseline: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """How a model that can serve is made."""
+
+    name: str
+    """As it is registered."""
+    purpose: Purpose
+    judged: "Judging"
+    report: Callable[[Outcome], Iterator[str]]
+    """The lines that people read."""
+
+
+class Judging(Protocol):
+    """Trains on a history and judges on its last settled days."""
+
+    def __call__(self, history: Path, cache: Path, champion: Champion | None, *, days_before_end: int = 0) -> Outcome:
+        """Judged against a champion where there is one; ValueError where the history lacks something or is too short.
+
+        `days_before_end` is for choosing a recipe: all is as it was so many days before the history's end.
+        """
+        ...
+
+
+def compared(
+    split: Split,
+    model: TrainedModel,
+    simple: Answers,
+    champion: Champion | None,
+    *,
+    threshold: str,
+    history: Path,
+) -> Outcome:
+    """The model beside a simple one and, where there is one, who serves; each acts from its threshold on."""
+
+    def answers(name: str, of: TrainedModel) -> Answers:
+        return Answers(name, of.predict(split.tested.matrix(of.features)), of.thresholds[threshold])
+
+    def against(other: Answers) -> Evidence:
+        return judge(split.trained, split.tested, own, other, features=model.features, segments=split.segments)
+
+    own = answers("candidate", model)
+    baseline = against(simple)
+    evidence, said = baseline, [own, simple]
+    if champion is not None:
+        other = answers(champion_of(champion[0]), champion[1])
+        evidence, said = against(other), [own, simple, other]
+    rows = split.tested.matrix(model.features)
+    return Outcome(Judged(model, evidence, split.tested.label, said, fingerprint(history), rows), baseline)
 
 
 def champion_in(registry: Registry, name: str) -> Champion | None:

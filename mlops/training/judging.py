@@ -17,6 +17,8 @@ _MEASURES: Final[Mapping[str, tuple[Callable[[Bools, Floats], float], float]]] =
     "average_precision": (evaluation.average_precision, 1.0),
     "roc_auc": (evaluation.roc_auc, 1.0),
     "brier": (evaluation.brier, -1.0),
+    "log_loss": (evaluation.log_loss, -1.0),
+    "calibration_error": (evaluation.expected_calibration_error, -1.0),
 }
 """Each with the sign that makes more of it better."""
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from mlops.features.catalog import FEATURES
 from mlops.features.payment import OWN_FEATURES
-from mlops.registry.artifact import ReasonText
 from mlops.training.fraud.recipe import COSTS
+from mlops.training.reasons import reason_texts
 from mlops.training.recipe import Recipe
 
 REGISTERED_NAME: Final = "fraud"
@@ -20,37 +20,6 @@ _LEFT_OUT: Final = frozenset(
         "merchant_days_since_first_payment",
     }
 )
-
-_OWN_WORDS: Final = MappingProxyType(
-    {
-        "amount_usd": "the amount is about USD {value}",
-        "provider_risk_score": "the provider's risk score is {value}",
-        "card_prepaid": "prepaid card (1 is yes): {value}",
-        "card_debit": "debit card (1 is yes): {value}",
-        "card_foreign": "card issued where the currency is not used (1 is yes): {value}",
-        "card_months_left": "months until the card expires: {value}",
-        "recurring": "belongs to a subscription (1 is yes): {value}",
-        "guest": "no known customer (1 is yes): {value}",
-        "failed": "the attempt failed (1 is yes): {value}",
-        "hour_utc": "hour of the day, UTC: {value}",
-    }
-)
-
-
-def _reasons() -> dict[str, ReasonText]:
-    own = {name: ReasonText(f"payment.{name}", words) for name, words in _OWN_WORDS.items()}
-    views = {
-        each.name: ReasonText(f"{each.view.removesuffix('_stats')}.{each.name}", _said(each.description, each.window))
-        for each in FEATURES
-    }
-    return own | views
-
-
-def _said(description: str, window: str) -> str:
-    """A catalog's sentence with the value behind it; its finer points after a semicolon are for engineers."""
-    sentence = description.partition(";")[0].rstrip(".")
-    return f"{sentence} ({window}): {{value}}"
-
 
 RECIPE: Final = Recipe(
     name="fraud",
@@ -71,6 +40,6 @@ RECIPE: Final = Recipe(
     calibration="platt",
     calibration_days=60,
     costs=COSTS,
-    reasons=MappingProxyType(_reasons()),
+    reasons=MappingProxyType(reason_texts()),
 )
 """Chosen on a smaller world's windows that end 60 and 120 days before its end (docs/models.md)."""

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mlops.training.attempts import Attempts, Split
 from mlops.training.dataset import Dataset
 from mlops.training.fraud.truth import DAY_US
-from mlops.training.fraud.world_data import Attempts, Split
 from mlops.training.labels import Bools, DelayedLabels, Ints
 
 DAYS, TEST_DAYS, DELAY_DAYS, A_DAY = 200, 40, 20, 12
@@ -33,7 +33,8 @@ def attempts(seed: int = 1) -> Attempts:
         asked=random.random(rows) < 0.8,
     )
     table = pa.table({"currency": ["USD"] * rows, "merchant_id": ["m"] * rows, "recurring": [0.0] * rows})
-    return Attempts(table, DelayedLabels(occurred, fraud, known, DELAY_DAYS * DAY_US), values, DAYS * DAY_US)
+    labels = DelayedLabels(occurred, fraud, known, DELAY_DAYS * DAY_US)
+    return Attempts(table, labels, values, DAYS * DAY_US, ("currency", "merchant_id", "recurring"))
 
 
 def split(of: Attempts) -> Split:

@@ -1,5 +1,6 @@
-"""The rows of a history that the platform's fraud model learns from and is judged on, split in time as labels allow."""
+"""A history's attempts to pay with their features, split in time as labels allow into what teaches and what judges."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -10,8 +11,8 @@ import pyarrow.compute as pc
 
 from mlops.features.catalog import FEATURES
 from mlops.features.payment import OWN_FEATURES
+from mlops.features.windows import DAY_US
 from mlops.training.dataset import Bools, Dataset, Ints
-from mlops.training.fraud.truth import DAY_US, fraud_labels
 from mlops.training.history import event_table
 from mlops.training.labels import DelayedLabels
 
@@ -19,10 +20,6 @@ WARM_UP_DAYS: Final = 30
 """Days at the start of a history that only feed the windows: features of a platform that has just been connected."""
 TEST_DAYS: Final = 60
 ATTEMPTS: Final = ("payment.succeeded", "payment.failed")
-ASKED: Final = "payment.succeeded"
-"""What the workflow asks about fraud (`workflows/payment_event/questions.py`). Failed attempts are learned from too."""
-
-_SEGMENTS: Final = ("currency", "merchant_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +41,22 @@ class Attempts:
     values: Dataset
     """Labels in it are the final ones: only `split` says what was known when."""
     end_us: int
+    segments: Sequence[str]
+    """Columns of the table, text or yes and no, by which those that are tested are divided."""
 
     @classmethod
-    def of(cls, folder: Path, cache: Path) -> Self:
-        """Read a history's folder; ValueError where it lacks something."""
-        table = event_table(folder, cache)
-        end_us = int(pc.max(table.column("arrived_us")).as_py()) // DAY_US * DAY_US + DAY_US
-        table = table.filter(pc.is_in(table.column("event_type"), value_set=pa.array(ATTEMPTS)))
-        table = table.sort_by("occurred_us")
-        occurred_us = table.column("occurred_us").to_numpy()
-        labels = fraud_labels(folder, table.column("payment_id"), occurred_us)
+    def of(cls, table: pa.Table, labels: DelayedLabels, *, asked: Bools, end_us: int, segments: Sequence[str]) -> Self:
+        """Of attempts in order of time, each with its label, and whether it is asked about when it is served."""
         features = (*OWN_FEATURES, *(each.name for each in FEATURES))
         values = Dataset.of_columns(
             {name: table.column(name).to_numpy().astype(np.float64) for name in features},
             label=labels.label,
-            seconds=occurred_us // 1_000_000,
+            seconds=labels.occurred_us // 1_000_000,
             card=_groups(table),
             amount_cents=table.column("amount_cents").to_numpy(),
-            asked=pc.equal(table.column("event_type"), ASKED).to_numpy(zero_copy_only=False),
+            asked=asked,
         )
-        return cls(table, labels, values, end_us)
+        return cls(table, labels, values, end_us, segments)
 
     def split(self, now_us: int | None = None, test_days: int = TEST_DAYS) -> Split:
         """Split as somebody at `now_us` (default: the end of the history) would who keeps the last days for judging.
@@ -93,9 +86,21 @@ class Attempts:
 
     def _segments(self, rows: Bools) -> dict[str, list[str]]:
         part = self.table.filter(pa.array(rows))
-        divided = {name: part.column(name).to_pylist() for name in _SEGMENTS}
-        recurring = part.column("recurring").to_pylist()
-        return divided | {"recurring": ["yes" if value else "no" for value in recurring]}
+        return {name: [_part(value) for value in part.column(name).to_pylist()] for name in self.segments}
+
+
+def attempts_in(folder: Path, cache: Path) -> tuple[pa.Table, int]:
+    """A history's attempts in order of time, and when it ends; ValueError where it lacks something."""
+    table = event_table(folder, cache)
+    end_us = int(pc.max(table.column("arrived_us")).as_py()) // DAY_US * DAY_US + DAY_US
+    table = table.filter(pc.is_in(table.column("event_type"), value_set=pa.array(ATTEMPTS)))
+    return table.sort_by("occurred_us"), end_us
+
+
+def _part(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return "yes" if value else "no"
 
 
 def _labelled(rows: Dataset, label: Bools) -> Dataset:
