@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -177,7 +177,7 @@ def _moment(text: str) -> datetime:
 
 
 def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000
+    return (moment - _BEGINNING) // timedelta(microseconds=1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from math import log10
 from pathlib import Path
 from typing import Final
 
-from services.inference.replay.diff import SHIFTS, Example, Flips, Part, QuestionDiff
+from services.inference.replay.diff import SHIFTS, Example, Flips, Money, Part, QuestionDiff
 from services.inference.replay.markup import Markup, joined, tag
 from services.inference.replay.readings import Reading
 from services.inference.replay.report import (
@@ -57,9 +57,11 @@ def page(report: Report) -> str:
 def _question(report: Report, name: str, diff: QuestionDiff) -> Markup:
     labelled = report.diff.labelled and name == "fraud"
     own = name == report.question
-    told = tag("p", f"{counted(diff.asked, 'decision')}, {diff.flipped:,} flip ({share(diff.flipped, diff.asked)}).")
-    parts: list[Markup] = [tag("h2", name.capitalize()), told]
-    if own and diff.effects:
+    parts: list[Markup] = [tag("h2", name.capitalize())]
+    if not own:
+        told = f"{counted(diff.asked, 'decision')}, {diff.flipped:,} flip ({share(diff.flipped, diff.asked)})."
+        parts.append(tag("p", told))
+    if diff.effects:
         parts.append(tag("div", (_card(effect, flips) for effect, flips in by_size(diff.effects)), class_="cards"))
     if diff.flipped:
         parts.append(_flips(diff, labelled=labelled))
@@ -100,13 +102,14 @@ def _known(frauds: int, honest: int) -> Markup:
 
 def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
     truth = ("frauds", "honest") if labelled else ()
+    head = ("from", "to", "decisions", "payments", "money at stake", "about USD", *truth)
     rows = [
         (
             before,
             after,
             f"{flips.decisions:,}",
             f"{len(flips.stake.payments):,}",
-            each_in_words(flips.stake.money),
+            _amounts(flips.stake.money),
             f"{usd_of(flips.stake.money):,}",
             *((f"{flips.stake.frauds:,}", f"{flips.stake.honest:,}") if labelled else ()),
         )
@@ -116,15 +119,17 @@ def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
     note = "Each payment counts once. US dollars are an order of magnitude, by a table of rough rates."
     return joined(
         tag("h3", "What flips"),
-        _table(
-            ("from", "to", "decisions", "payments", "money at stake", "about USD", *truth),
-            rows,
-            numbers={2, 3, 5, 6, 7},
-        ),
+        tag("div", _table(head, rows, numbers={2, 3, 5, 6, 7}), class_="flips"),
         tag("p", note, class_="soft"),
         tag("h3", "What is decided"),
         tag("div", _table(("decision", "before", "after"), decided, numbers={1, 2}), class_="narrow"),
     )
+
+
+def _amounts(money: Money) -> Markup:
+    """No amount is torn from its currency."""
+    told = [tag("span", each, class_="amount") for each in each_in_words(money)]
+    return Markup(", ".join(told))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: set[int]) -> Markup:

@@ -127,10 +127,10 @@ def in_words(amount_cents: int, currency: str) -> str:
     return f"{currency} {units:,}" + (f".{rest:0{exponent}d}" if exponent else "")
 
 
-def each_in_words(money: Money) -> str:
+def each_in_words(money: Money) -> list[str]:
     """Every currency by itself, the most first."""
     ordered = sorted(money.items(), key=lambda each: (-(about_usd(each[1], each[0]) or 0), each[0]))
-    return ", ".join(in_words(cents, currency) for currency, cents in ordered)
+    return [in_words(cents, currency) for currency, cents in ordered]
 
 
 @cache

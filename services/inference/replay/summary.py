@@ -65,7 +65,7 @@ def _question(name: str, diff: QuestionDiff, *, labelled: bool) -> Iterator[str]
         return
     decided = (f"{name} {before:,} -> {after:,}" for name, before, after in choices(diff)[:_CHOICES_SHOWN])
     yield f"  decided: {', '.join(decided)}"
-    yield f"  at stake, each payment once: {each_in_words(diff.stake.money)}"
+    yield f"  at stake, each payment once: {', '.join(each_in_words(diff.stake.money))}"
     yield ""
     truth = f"{'frauds':>8}{'honest':>8}" if labelled else ""
     yield f"  {'from':<22}{'to':<22}{'decisions':>10}{'payments':>10}{'about USD':>11}{truth}"
