@@ -1,6 +1,7 @@
 """The jobs from end to end: read what is there, compare, write what was found, say it."""
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -9,11 +10,12 @@ from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
 from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from mlops.monitoring.adapters.kafka import Topic, arrivals
+from mlops.monitoring.adapters.kafka import Topic, event_arrivals, score_arrivals
 from mlops.monitoring.adapters.postgresql import Findings
 from mlops.monitoring.drift import Drift, ProfileOf
 from mlops.monitoring.performance import Answers, performance, settled_events
 from mlops.monitoring.predictions import Period, Prediction, Reader, day_of
+from mlops.monitoring.replay import Arrival
 from mlops.monitoring.report import Told, skew_rows, told_of_drift, told_of_skew
 from mlops.monitoring.skew import Skew
 from mlops.monitoring.thresholds import Thresholds
@@ -46,11 +48,11 @@ class Watch:
         log = self._log()
         events = Topic(self.kafka, self.topics.normalized, UnifiedPaymentEvent)
         scores = Topic(self.kafka, self.topics.decisions, PaymentDecision)
-        period = self._period(log, events, scores)
+        period = self._period(log, events)
         served = [each for each in _predictions(log) if period.holds(each)]
         lag_us = round(self.thresholds.race.seconds * _MILLION)
-        found = Skew(served, lag_us, _complete_from_us(events, scores))
-        found.run(arrivals(events, scores))
+        found = Skew(served, lag_us)
+        found.run(self._stream(events, scores))
         rows = skew_rows(found.by_feature, self.thresholds)
         self.findings.write(rows)
         return told_of_skew(rows, len(served))
@@ -79,6 +81,12 @@ class Watch:
     def _log(self) -> Topic[PredictionLogged]:
         return Topic(self.kafka, self.topics.predictions, PredictionLogged)
 
+    def _stream(self, events: Topic[UnifiedPaymentEvent], scores: Topic[PaymentDecision]) -> Iterator[Arrival]:
+        """All that ever arrived."""
+        of_events = _continued(self.findings.events, events.complete_from_us, event_arrivals(events))
+        of_scores = _continued(self.findings.scores, scores.complete_from_us, score_arrivals(scores))
+        return heapq.merge(of_events, of_scores, key=lambda each: each.at_us)
+
     def _period(self, *topics: Topic[Any]) -> Period:
         return Period.ending(day_of(self.now_us), self.days, _first_whole_day(*topics))
 
@@ -88,12 +96,18 @@ def _predictions(log: Topic[PredictionLogged]) -> Iterator[Prediction]:
     return (reader.read(message) for _, message in log)
 
 
-def _complete_from_us(*topics: Topic[Any]) -> int | None:
-    """Since when all of these have all that was written; None where they begin with their first messages."""
-    return max((each.complete_from_us for each in topics if each.complete_from_us is not None), default=None)
+def _continued(
+    stored: Callable[[int], Iterator[Arrival]], begin_us: int | None, arrivals: Iterator[Arrival]
+) -> Iterator[Arrival]:
+    """What the topic no longer has, from where it is stored, and then what it has."""
+    if begin_us is None:
+        yield from arrivals
+    else:
+        yield from stored(begin_us)
+        yield from (each for each in arrivals if each.at_us >= begin_us)
 
 
 def _first_whole_day(*topics: Topic[Any]) -> date | None:
     """A day of which a topic has lost a part keeps the row that it has."""
-    lost_until_us = _complete_from_us(*topics)
+    lost_until_us = max((each.complete_from_us for each in topics if each.complete_from_us is not None), default=None)
     return None if lost_until_us is None else date.fromordinal(day_of(lost_until_us).toordinal() + 1)

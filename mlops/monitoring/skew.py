@@ -43,13 +43,8 @@ CLOCKS_US: Final = 500_000
 _TOLERANCE: Final = 1e-9
 _MOST_EXAMPLES: Final = 5
 _SCORES: Final = "payments.decisions"
-_WINDOW_US: Final = {"h": 3_600_000_000, "d": 86_400_000_000}
-_ALL: Final = "all"
-# A merchant's windows begin with a whole hour.
-_ROUNDING_US: Final = _WINDOW_US["h"]
 
 _OF_SCORES: Final = frozenset(feature.name for feature in FEATURES if feature.source == _SCORES)
-_WINDOWS: Final = {feature.name: feature.window for feature in FEATURES}
 _ENTITY_OF_VIEW: Final[Mapping[str, Entity]] = {view.name: entity for entity, view in VIEW_OF.items()}
 
 FeatureKey: TypeAlias = "tuple[Served, str]"
@@ -81,8 +76,6 @@ class Reason(StrEnum):
     EVENT_NOT_IN_TOPIC = "event_not_in_topic"
     # The store was away or being rebuilt, the value was stale: no model was given it.
     RULES_ANSWERED = "rules_answered"
-    # The feature looks further back than the topic.
-    BEFORE_THE_TOPIC = "before_the_topic"
     # Neither of the catalog nor of the payment itself.
     NO_OFFLINE_VALUE = "no_offline_value"
 
@@ -138,15 +131,11 @@ class _Doubt:
 
 
 class Skew:
-    """Goes through the stream once. `lag_us` is how far the store may be behind it.
+    """Goes through the stream once. `lag_us` is how far the store may be behind it."""
 
-    `complete_from_us` is where the topics begin if they no longer begin with their first message, else None.
-    """
-
-    def __init__(self, predictions: Iterable[Prediction], lag_us: int, complete_from_us: int | None) -> None:
+    def __init__(self, predictions: Iterable[Prediction], lag_us: int) -> None:
         self.by_feature: defaultdict[FeatureKey, FeatureSkew] = defaultdict(FeatureSkew)
         self._lag_us = lag_us + CLOCKS_US
-        self._complete_from_us = complete_from_us
         self._replay = Replay(self._lag_us + CLOCKS_US)
         self._doubts: list[tuple[int, int, _Doubt]] = []
         self._order = count()
@@ -155,7 +144,7 @@ class Skew:
             self._ask(prediction)
 
     def run(self, arrivals: Iterable[Arrival]) -> None:
-        """Compare everything; once."""
+        """Compare everything; once. Arrivals have to begin with the first that ever was."""
         for arrival in arrivals:
             self._settle(arrival.at_us)
             self._replay.arrive(arrival)
@@ -188,8 +177,8 @@ class Skew:
         for prediction in asked:
             doubts: defaultdict[str, dict[int, float]] = defaultdict(dict)
             for position, (name, online) in enumerate(zip(prediction.names, prediction.values, strict=True)):
-                if (reason := self._obstacle(name, offline, arrival.fact)) is not None:
-                    self._leave_out(prediction, (position,), reason)
+                if name not in offline:
+                    self._leave_out(prediction, (position,), Reason.NO_OFFLINE_VALUE)
                 elif (kind := _kind(online, offline[name])) in {Kind.EQUAL, Kind.CLOSE}:
                     self._at(prediction, position).judged(kind, arrival.fact.event_id, online, offline[name])
                 else:
@@ -208,16 +197,6 @@ class Skew:
             else:
                 values[view.name] = dict.fromkeys(names(entity))
         return {f"{view}:{name}": _number(value) for view, of in values.items() for name, value in of.items()}
-
-    def _obstacle(self, name: str, offline: Mapping[str, float], fact: PaymentFact) -> Reason | None:
-        if name not in offline:
-            return Reason.NO_OFFLINE_VALUE
-        feature = name.partition(":")[2]
-        if self._complete_from_us is None or feature not in _WINDOWS:
-            return None
-        window = _WINDOWS[feature]
-        reach_us = math.inf if window == _ALL else int(window[:-1]) * _WINDOW_US[window[-1]] + _ROUNDING_US
-        return Reason.BEFORE_THE_TOPIC if fact.occurred_at_us - reach_us < self._complete_from_us else None
 
     def _doubt(self, prediction: Prediction, arrival: Arrival, view: str, offline: Mapping[int, float]) -> None:
         """Where no state of the store bears on it, or the event names no such entity, it is skew at once."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from psycopg.rows import dict_row
 from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
 from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
@@ -34,6 +35,8 @@ from tests.fakes.times import NOW
 from tests.integration.conftest import Database, MakeTopic
 from tests.unit.mlops.features.histories import START_US, fact, history
 from tests.unit.mlops.monitoring.serving import Platform, arrivals_of, feature
+from workflows.payment_event.contract import PersistDecisionInput
+from workflows.storage import Refused
 
 _FOR_EVER = {"retention.ms": "-1"}
 _FLUSH_SECONDS = 30.0
@@ -44,7 +47,7 @@ class Broker:
     """Topics of this module's own, filled as a deployment fills them."""
 
     def __init__(self, engines: Engines, make_topic: MakeTopic) -> None:
-        self.config = {"bootstrap.servers": engines.kafka_bootstrap_servers}
+        self.config: dict[str, Any] = {"bootstrap.servers": engines.kafka_bootstrap_servers}
         names = ("inference.predictions", "payments.normalized", "payments.decisions")
         self.topics = Topics(*(make_topic(name, partitions=2, config=_FOR_EVER) for name in names))
         self._producer = Producer(self.config)
@@ -68,22 +71,37 @@ class Broker:
         self._send(self.topics.normalized, "merchant_lumen", b"no message", NOW_US // 1000)
         assert self._producer.flush(_FLUSH_SECONDS) == 0
 
+    def lose_the_first_half(self) -> None:
+        """Of the events and of the decisions, as when they are older than their retention."""
+        consumer = Consumer({**self.config, "group.id": "none"})
+        lost = []
+        for topic in (self.topics.normalized, self.topics.decisions):
+            for partition in range(2):
+                _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_FLUSH_SECONDS)
+                lost.append(TopicPartition(topic, partition, end // 2))
+        consumer.close()
+        admin = AdminClient(self.config)
+        for deleted in admin.delete_records(lost).values():
+            deleted.result(_FLUSH_SECONDS)
+
     def _send(self, topic: str, key: str, value: bytes, at_ms: int) -> None:
         self._producer.produce(topic, value, key, timestamp=at_ms)
         self._producer.poll(0)
 
 
-def rows(database: Database, statement: str) -> list[dict[str, Any]]:
-    with psycopg.connect(database.url("reader"), row_factory=dict_row) as connection:
-        return connection.execute(statement).fetchall()
+def rows(database: Database, statement: str, role: str = "reader") -> list[dict[str, Any]]:
+    with psycopg.connect(database.url(role), row_factory=dict_row) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
-def store(database: Database, events: Sequence[UnifiedPaymentEvent]) -> None:
+def store(database: Database, records: Sequence[PersistDecisionInput]) -> None:
     async def persist() -> None:
         pool = Pool(database.url("writer"), application="test")
         await pool.open()
         try:
-            await PostgresDecisionStore(pool, batch_rows=500).persist([recorded(each) for each in events])
+            kept = await PostgresDecisionStore(pool, batch_rows=500).persist(records)
+            assert not any(isinstance(each, Refused) for each in kept)
         finally:
             await pool.close()
 
@@ -104,7 +122,7 @@ def test_falsified_values_and_disputed_payments_stand_in_the_tables_once(
     late = event(dispute)
     late.reason = "fraudulent"
     late.provider_created_at.FromMicroseconds(contested.provider_created_at.ToMicroseconds() + 20 * DAY_US)
-    store(database, [*{each.event_id: each for each in paid}.values(), late])
+    store(database, [recorded(each) for each in [*{each.event_id: each for each in paid}.values(), late]])
     values = np.array([[each.value if each.HasField("value") else np.nan for each in one.features] for one in log])
     names = tuple(each.name.partition(":")[2] for each in log[0].features)
     profile = Profile.of(names, values, np.full(len(log), 0.25), {"review": 0.1, "decline": 0.2})
@@ -138,6 +156,36 @@ def test_falsified_values_and_disputed_payments_stand_in_the_tables_once(
     assert came["happened"] == 1
 
 
+def test_what_the_topics_have_lost_is_read_from_the_database(
+    engines: Engines, database: Database, make_topic: MakeTopic
+) -> None:
+    facts = {each.event_id: each for each in history(2, people=2)}
+    world = Platform(arrivals_of(sorted(as_published(list(facts.values())), key=lambda each: each.arrived_at_us)))
+    log = [world.logged(index) for index in world.asked()]
+    broker = Broker(engines, make_topic)
+    broker.publish(world, log)
+    scores = {each.fact.event_id: each.fact for each in world.arrivals if each.event is None}
+    stored = [recorded(each.event) for each in world.arrivals if each.event is not None]
+    for each in stored:
+        if each.event.event_id in scores:
+            each.decision.CopyFrom(decision(scores[each.event.event_id], decided_after_us=0))
+    tables = "payment_events", "decisions", "decision_outbox", "feature_skew"
+    rows(database, f"TRUNCATE {', '.join(f'tidegate.{table}' for table in tables)}", role="owner")
+    store(database, stored)
+    with Findings(database.url("monitor")) as findings:
+        watch = Watch(broker.config, broker.topics, findings, thresholds_of(), days=400, now_us=NOW_US)
+        whole = watch.skew()
+        before = rows(database, "SELECT * FROM tidegate.feature_skew")
+        broker.lose_the_first_half()
+        rest = watch.skew()
+    assert (whole.state, rest.state) == (State.OK, State.OK), rest
+    assert f" {len(log)} predictions" in whole.summary
+    after = rows(database, "SELECT * FROM tidegate.feature_skew")
+    again = [row for row in after if row not in before]
+    assert 0 < len(again) < len(after), "days that the topics have lost a part of keep their rows"
+    assert all(row["compared"] == row["equal"] for row in again)
+
+
 def test_the_next_attempt_and_the_next_payment_are_found(database: Database) -> None:
     minute, day = 60 * SECOND_US, DAY_US
     told = [
@@ -151,7 +199,7 @@ def test_the_next_attempt_and_the_next_payment_are_found(database: Database) -> 
         fact(9_000_000 + number, at_us=START_US + after_us, outcome=outcome, payment=payment, customer=customer)
         for number, (after_us, outcome, payment, customer) in enumerate(told)
     ]
-    store(database, [event(each) for each in facts])
+    store(database, [recorded(event(each)) for each in facts])
     ids = [each.event_id for each in facts] + ["stripe:evt_nowhere"]
     with Findings(database.url("monitor")) as findings:
         retry, churn, fraud = (findings.first_after(question, ids) for question in ("retry", "churn", "fraud"))

@@ -135,8 +135,11 @@ def _moment_us(record: Record) -> int:
     return milliseconds * _MILLISECOND_US
 
 
-def arrivals(events: Topic[UnifiedPaymentEvent], decisions: Topic[PaymentDecision]) -> Iterator[Arrival]:
-    """The facts that features are made of, as they came."""
-    of_events = (Arrival(at_us, payment_fact(event), event) for at_us, event in events)
-    of_scores = (Arrival(at_us, fact) for at_us, decision in decisions if (fact := score_fact(decision)) is not None)
-    return heapq.merge(of_events, of_scores, key=lambda each: each.at_us)
+def event_arrivals(events: Topic[UnifiedPaymentEvent]) -> Iterator[Arrival]:
+    """The facts of events, as they came."""
+    return (Arrival(at_us, payment_fact(event), event) for at_us, event in events)
+
+
+def score_arrivals(decisions: Topic[PaymentDecision]) -> Iterator[Arrival]:
+    """The same of fraud scores."""
+    return (Arrival(at_us, fact) for at_us, decision in decisions if (fact := score_fact(decision)) is not None)

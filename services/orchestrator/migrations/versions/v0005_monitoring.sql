@@ -47,7 +47,7 @@ COMMENT ON COLUMN tidegate.feature_skew.missing_online IS 'Skew: the model was g
 COMMENT ON COLUMN tidegate.feature_skew.missing_offline IS 'Skew: the model was given a value, and there was none.';
 COMMENT ON COLUMN tidegate.feature_skew.different IS 'Skew: two values, and no race explains it.';
 COMMENT ON COLUMN tidegate.feature_skew.stale IS 'Values that were older than their TTL, and so not used.';
-COMMENT ON COLUMN tidegate.feature_skew.not_compared IS 'Values that could not be compared, by reason: no_event_id, event_not_in_topic, rules_answered, before_the_topic, no_offline_value.';
+COMMENT ON COLUMN tidegate.feature_skew.not_compared IS 'Values that could not be compared, by reason: no_event_id, event_not_in_topic, rules_answered, no_offline_value.';
 COMMENT ON COLUMN tidegate.feature_skew.largest_difference IS 'Largest distance of two values that are different; null where none are.';
 COMMENT ON COLUMN tidegate.feature_skew.examples IS 'Ids of up to five events with skew.';
 COMMENT ON COLUMN tidegate.feature_skew.skew_share IS 'missing_online, missing_offline and different as a share of compared; null where nothing was compared.';
@@ -167,9 +167,13 @@ COMMENT ON COLUMN tidegate.model_performance.computed_at IS 'When the row was la
 
 -- A role of its own, not the writer: the job runs where people work, and needs no right to store events and decisions.
 GRANT USAGE ON SCHEMA tidegate TO tidegate_monitor;
--- What says whether a payment was disputed, tried again, or followed by another.
-GRANT SELECT (event_id, payment_id, merchant_id, customer_id, event_type, reason, provider_created_at)
+-- What features are made of, where the topics have lost their beginning; and what says whether a payment was disputed,
+-- tried again, or followed by another.
+GRANT SELECT (event_id, provider, merchant_id, customer_id, card_fingerprint, payment_id, provider_object_id, event_type,
+    amount_cents, currency, decline_class, reason, provider_created_at, processed_at)
     ON tidegate.payment_events TO tidegate_monitor;
+GRANT SELECT (event_id, payment_id, merchant_id, customer_id, amount_cents, currency, fraud_probability, decided_at)
+    ON tidegate.decisions TO tidegate_monitor;
 GRANT SELECT, INSERT, UPDATE ON tidegate.feature_skew, tidegate.feature_drift, tidegate.score_drift,
     tidegate.model_performance TO tidegate_monitor;
 

@@ -88,9 +88,9 @@ class Platform:
         first = {each.fact.event_id: index for index, each in reversed(list(enumerate(self.arrivals))) if each.event}
         return sorted(first.values())
 
-    def skew(self, log: Sequence[PredictionLogged], complete_from_us: int | None = None) -> Skew:
+    def skew(self, log: Sequence[PredictionLogged]) -> Skew:
         """What the job finds."""
-        found = Skew(predictions(log), LAG_US, complete_from_us)
+        found = Skew(predictions(log), LAG_US)
         found.run(self.arrivals)
         return found
 

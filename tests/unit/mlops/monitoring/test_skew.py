@@ -199,15 +199,6 @@ def test_what_cannot_be_compared_says_why(fields: dict[str, object], reason: Rea
     assert reasons(found) == {reason: len(log.features)}
 
 
-def test_a_feature_that_looks_back_past_the_topics_first_message_is_not_compared() -> None:
-    found = bursts().skew([bursts().logged(8)], complete_from_us=START_US - DAY_US)
-    by_name = {name.partition(":")[2]: each for (_, name), each in found.by_feature.items()}
-    assert by_name["days_since_first_payment"].left_out == {Reason.BEFORE_THE_TOPIC: 1}
-    assert by_name["total_payments_30d"].left_out == {Reason.BEFORE_THE_TOPIC: 1}
-    assert by_name["card_attempts_1h"].kinds == {Kind.EQUAL: 1}
-    assert by_name["amount_usd"].kinds == {Kind.EQUAL: 1}
-
-
 def test_stale_values_are_counted() -> None:
     (log,) = changed([bursts().logged(3)], fallback=True, fallback_cause=FALLBACK_CAUSE_FEATURES_STALE)
     feature(log, "total_payments_24h").stale = True
