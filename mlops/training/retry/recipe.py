@@ -15,12 +15,14 @@ from mlops.registry.retry.policy import Policy, Terms
 from mlops.training import evaluation
 from mlops.training.calibrate import fit
 from mlops.training.dataset import Dataset
+from mlops.training.reasons import reason_texts
 from mlops.training.retry.decisions import Decision
 from mlops.training.retry.outlook import continuation
 
 NAME: Final = "retry"
-LIKELY: Final = 0.5
-"""From here on an attempt is said to succeed rather than not. Nothing is decided by it: the policy weighs money."""
+LIKELY: Final = "likely"
+"""The threshold from which an attempt is said to succeed rather than not. Nothing is decided by it: the policy weighs
+money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def train(decided: Sequence[Decision], recipe: Recipe, terms: Terms, *, code_ver
         _grow(table, weights, recipe),
         FEATURES,
         calibration,
-        {"likely": LIKELY},
+        {LIKELY: 0.5},
         REASONS,
         {
             "name": NAME,
@@ -176,24 +178,35 @@ def _described(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
+_DECLINE_WORDS: Final = MappingProxyType(
     {
-        "decline_class": ReasonText("decline.class", "what the issuer's decline says of its cause"),
-        "failure_code": ReasonText("decline.code", "the decline code"),
-        "network_decline_code": ReasonText("decline.network_code", "the network's response code"),
-        "network_advice_code": ReasonText("decline.advice", "the network's advice code is {value}"),
-        "attempts_so_far": ReasonText("attempts.so_far", "{value} attempts so far"),
-        "wait_hours": ReasonText("moment.wait", "{value} hours after the decline"),
-        "at_hours_since_first": ReasonText("moment.since_first", "{value} hours after the first attempt"),
-        "at_hour_there": ReasonText("moment.hour_there", "it is {value} o'clock in the card's country"),
-        "at_hour_utc": ReasonText("moment.hour", "it is {value} o'clock UTC"),
-        "at_weekday": ReasonText("moment.weekday", "the day of the week (Monday 0) is {value}"),
-        "at_day_of_month": ReasonText("moment.day_of_month", "it is day {value} of the month"),
-        "at_declines_24h": ReasonText("moment.declines_24h", "{value} attempts within the day before"),
-        "amount_usd": ReasonText("amount.usd", "the amount is about {value} US dollars"),
-        "days_since_last_success": ReasonText("customer.last_success", "the customer last paid {value} days ago"),
-        "card_days_since_last_success": ReasonText("card.last_success", "the card last paid {value} days ago"),
-        "card_months_left": ReasonText("card.months_left", "the card is good for {value} more months"),
-        "card_debit": ReasonText("card.debit", "a debit card"),
+        "decline_class": "what the issuer's decline says of its cause",
+        "failure_code": "the decline code",
+        "network_decline_code": "the network's response code",
+        "network_advice_code": "the network's advice code is {value}",
+        "provider_advice_code": "the provider's advice",
+        "card_brand": "the card's brand",
+        "card_country": "the card's country",
+        "attempts_so_far": "attempts so far: {value}",
+        "hours_since_first": "hours from the first attempt to the decline: {value}",
+        "hours_since_previous": "hours from the attempt before to the decline: {value}",
+        "due_day_of_month": "day of the month of the first attempt: {value}",
+        "due_weekday": "weekday (Monday 0) of the first attempt: {value}",
     }
+)
+_MOMENT_WORDS: Final = MappingProxyType(
+    {
+        "wait_hours": "{value} hours after the decline",
+        "at_hours_since_first": "{value} hours after the first attempt",
+        "at_hour_utc": "it is {value} o'clock UTC",
+        "at_hour_there": "it is {value} o'clock in the card's country",
+        "at_weekday": "the weekday (Monday 0) is {value}",
+        "at_day_of_month": "it is day {value} of the month",
+        "at_declines_24h": "attempts within the day before: {value}",
+    }
+)
+REASONS: Final[Mapping[str, ReasonText]] = MappingProxyType(
+    {name: text for name, text in reason_texts().items() if name in FEATURES}
+    | {name: ReasonText(f"decline.{name}", words) for name, words in _DECLINE_WORDS.items()}
+    | {name: ReasonText(f"moment.{name}", words) for name, words in _MOMENT_WORDS.items()}
 )

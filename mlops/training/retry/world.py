@@ -1,9 +1,7 @@
 """Trains the retry model on one history and judges it on later declines: `python -m mlops.training.retry.world`."""
 
-import argparse
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,25 +10,18 @@ from typing import Final, Self
 import numpy as np
 from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
-from mlops.registry.artifact import ArtifactError, TrainedModel
-from mlops.registry.evidence import Evidence
-from mlops.registry.policy import champion_of
-from mlops.registry.ports import RegistryError
-from mlops.registry.retry.inputs import DAY_S, FEATURES, Floats
+from mlops.registry.retry.inputs import DAY_S, Floats
 from mlops.registry.retry.policy import Terms
-from mlops.registry.settings import registry_from
-from mlops.registry.store import Registry
+from mlops.training.attempts import Split
 from mlops.training.baseline import LogisticRegression
-from mlops.training.candidates import Champion, Outcome, champion_in, published, table
+from mlops.training.candidates import Candidate, Champion, Outcome, compared, table
 from mlops.training.cards import Purpose
+from mlops.training.command import run, trainer
 from mlops.training.dataset import Dataset
-from mlops.training.history import fingerprint
-from mlops.training.judging import Answers, judge
+from mlops.training.judging import Answers
 from mlops.training.provenance import code_version
-from mlops.training.publishing import Judged
 from mlops.training.retry.decisions import Decision, decisions
 from mlops.training.retry.recipe import LIKELY, NAME, Recipe, dataset, train
-from mlops.training.worlds import WORLD, made
 
 TEST_DAYS: Final = 120
 OUTCOME_DAYS: Final = 14
@@ -61,7 +52,7 @@ PURPOSE: Final = Purpose(
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Ages:
     """Decisions to learn from, and retries after later declines that judge."""
 
     trained: list[Decision]
@@ -92,33 +83,25 @@ class Split:
         return cls(trained, tested)
 
 
-def judged(history: Path, champion: Champion | None, *, days_before_end: int = 0) -> Outcome:
+def judged(
+    history: Path,
+    cache: Path,  # noqa: ARG001 - there is no table to keep: declines are read in seconds
+    champion: Champion | None,
+    *,
+    days_before_end: int = 0,
+) -> Outcome:
     """Train on a history and judge on its last declines, against a champion where there is one.
 
     Raises:
         ValueError: the history lacks something, or is too short.
     """
-    split = Split.of(decisions(history), days_before_end=days_before_end)
-    model = train(split.trained, RECIPE, Terms(), code_version=code_version())
-    trained = dataset([each for each in split.trained if each.retry_s is not None])
-    tested = dataset(split.tested)
-    own = _answers("candidate", model, tested)
+    ages = Ages.of(decisions(history), days_before_end=days_before_end)
+    model = train(ages.trained, RECIPE, Terms(), code_version=code_version())
+    trained, tested = dataset([each for each in ages.trained if each.retry_s is not None]), dataset(ages.tested)
     regression = LogisticRegression.of(_plain(trained), PLAIN)
-    simple = Answers("logistic regression", regression.predict(_plain(tested)), LIKELY)
-    against_simple = _evidence(trained, tested, own, simple)
-    other = _answers(champion_of(champion[0]), champion[1], tested) if champion else simple
-    evidence = _evidence(trained, tested, own, other) if champion else against_simple
-    answers = (own, simple) if other is simple else (own, simple, other)
-    rows = tested.matrix(model.features)
-    return Outcome(Judged(model, evidence, tested.label, answers, fingerprint(history), rows), against_simple)
-
-
-def _answers(name: str, model: TrainedModel, tested: Dataset) -> Answers:
-    return Answers(name, model.predict(tested.matrix(model.features)), LIKELY)
-
-
-def _evidence(trained: Dataset, tested: Dataset, own: Answers, other: Answers) -> Evidence:
-    return judge(trained, tested, own, other, features=FEATURES, segments=_segments(tested))
+    simple = Answers("decline class and wait", regression.predict(_plain(tested)), model.thresholds[LIKELY])
+    split = Split(trained, tested, _segments(tested))
+    return compared(split, model, simple, champion, threshold=LIKELY, history=history)
 
 
 _CLASSES: Final = {number: name.removeprefix("DECLINE_CLASS_").lower() for name, number in DeclineClass.items()}
@@ -163,47 +146,8 @@ def report(outcome: Outcome) -> Iterator[str]:
     )
 
 
-def train_retry(registry: Registry, history: Path, _cache: Path, started_ms: int) -> Iterator[str]:
-    """Train, judge and register, yielding what people read; errors as of `judged` and of the registry."""
-    outcome = judged(history, champion_in(registry, NAME))
-    yield from report(outcome)
-    yield published(registry, NAME, outcome, PURPOSE, started_ms)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
-    root = argparse.ArgumentParser(prog="python -m mlops.training.retry.world", description=__doc__)
-    root.add_argument("--history", type=Path, default=WORLD, help="made, with a seed, where it does not exist")
-    root.add_argument("--days-before-end", type=int, default=0, help="judge earlier days, to choose a recipe on")
-    root.add_argument("--artifact", type=Path, help="write the model's folder here")
-    root.add_argument("--register", action="store_true", help="log it in MLflow and register it as the challenger")
-    root.add_argument("--url", help="MLflow's base URL (default: TIDEGATE_MLFLOW_URL)")
-    return root
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train, print the report, and register where asked; 2 where it cannot be done."""
-    options = parser().parse_args(argv)
-    started_ms = time.time_ns() // 1_000_000
-    try:
-        registry = registry_from(options.url) if options.register else None
-        champion = champion_in(registry, NAME) if registry else None
-        outcome = judged(made(options.history), champion, days_before_end=options.days_before_end)
-        _say(report(outcome))
-        if options.artifact:
-            outcome.judged.model.save(options.artifact)
-        if registry:
-            _say([published(registry, NAME, outcome, PURPOSE, started_ms)])
-    except (ValueError, ArtifactError, RegistryError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
-
-
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        sys.stdout.write(line + "\n")
-
+RETRY: Final = Candidate(NAME, PURPOSE, judged, report)
+train_retry: Final = trainer(RETRY)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(RETRY, "python -m mlops.training.retry.world", __doc__))

@@ -13,14 +13,15 @@ import pytest
 from bench.retry_schedules import Chooser, Judge, Outcome, Standing, by_hours
 from bench.retry_truth import World
 from mlops.registry.artifact import TrainedModel, artifact_digest
+from mlops.registry.retry.inputs import FEATURES
 from mlops.registry.retry.policy import Rules, Terms
 from mlops.training.history import HISTORY_FILE
 from mlops.training.retry.decisions import Decision, decisions, declines
 from mlops.training.retry.known import Known
 from mlops.training.retry.outlook import failures
-from mlops.training.retry.recipe import Recipe, policy_of, train
+from mlops.training.retry.recipe import REASONS, Recipe, policy_of, train
 from mlops.training.retry.report import Sums, attempts_per_recovery, interval, money
-from mlops.training.retry.world import OUTCOME_DAYS, Split
+from mlops.training.retry.world import OUTCOME_DAYS, Ages
 from services.inference.case import CaseReader
 from services.inference.tables import read_rule_tables
 from services.simulator.adapters.parquet import write_table
@@ -85,6 +86,10 @@ def test_two_trainings_are_the_same_to_the_letter(decided: list[Decision], tmp_p
     assert policy_of(loaded).terms == Terms()
 
 
+def test_every_feature_speaks_in_words() -> None:
+    assert set(REASONS) == set(FEATURES)
+
+
 def test_another_policy_makes_another_model(decided: list[Decision], tmp_path: Path) -> None:
     for name, terms in (("one", Terms()), ("dear", Terms(attempt_usd=3.0))):
         train(decided, RECIPE, terms, code_version="test").save(tmp_path / name)
@@ -92,19 +97,19 @@ def test_another_policy_makes_another_model(decided: list[Decision], tmp_path: P
 
 
 def test_what_judges_is_later_than_the_end_of_all_that_was_learned_from(decided: list[Decision]) -> None:
-    split = Split.of(decided)
-    learned = [each for each in split.trained if each.retry_s is not None]
-    began_s = min(each.situation.declined_s for each in split.tested)
+    ages = Ages.of(decided)
+    learned = [each for each in ages.trained if each.retry_s is not None]
+    began_s = min(each.situation.declined_s for each in ages.tested)
     assert learned
     assert all(each.retry_s is not None and each.retry_s <= began_s for each in learned)
-    assert all(each.retry_s is not None for each in split.tested)
+    assert all(each.retry_s is not None for each in ages.tested)
     end_s = max(each.situation.declined_s for each in decided)
-    assert max(each.situation.declined_s for each in split.tested) < end_s - OUTCOME_DAYS * 86_400
+    assert max(each.situation.declined_s for each in ages.tested) < end_s - OUTCOME_DAYS * 86_400
 
 
 def test_a_short_history_is_refused_with_what_helps(decided: list[Decision]) -> None:
     with pytest.raises(ValueError, match="make one of a year"):
-        Split.of([each for each in decided if each.situation.declined_s > decided[-1].situation.declined_s - 9_000_000])
+        Ages.of([each for each in decided if each.situation.declined_s > decided[-1].situation.declined_s - 9_000_000])
 
 
 def test_the_outlook_grows_with_days_and_with_attempts(decided: list[Decision]) -> None:
