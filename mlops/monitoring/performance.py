@@ -51,8 +51,9 @@ LABELS: Final[Mapping[str, Label]] = {
     "fraud": Label(30, Meaning.IT_HAPPENS),
     # The longest time within which a retry is recommended.
     "retry": Label(14, Meaning.IT_SUCCEEDS),
-    # The horizon that the workflow asks about.
-    "churn": Label(30, Meaning.NOTHING_HAPPENS),
+    # Who leaves within the 30 days that the workflow asks about does not pay the next month, nor within the two weeks
+    # for which a payment that failed is tried again. That somebody cancelled is in no event.
+    "churn": Label(45, Meaning.NOTHING_HAPPENS),
 }
 
 

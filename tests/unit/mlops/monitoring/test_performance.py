@@ -104,9 +104,9 @@ def test_a_retry_is_judged_by_the_next_attempt_and_not_at_all_without_one(
     assert (row.settled, row.unobserved, row.happened) == figures
 
 
-@pytest.mark.parametrize(("after", "happened"), [(None, 1), (disputed(29), 0), (disputed(31), 1)])
-def test_a_customer_has_left_who_pays_no_more_within_the_horizon(after: After | None, happened: int) -> None:
-    assert judged([answered(1, 0.5, "churn")], {"stripe:evt_1": after}, 40).happened == happened
+@pytest.mark.parametrize(("after", "happened"), [(None, 1), (disputed(44), 0), (disputed(46), 1)])
+def test_a_customer_has_left_who_pays_no_more_for_a_month_and_its_retries(after: After | None, happened: int) -> None:
+    assert judged([answered(1, 0.5, "churn")], {"stripe:evt_1": after}, 60).happened == happened
 
 
 @pytest.mark.parametrize(
