@@ -104,7 +104,14 @@ class ChurnRules:
 
     def _make(self, facts: ChurnFacts) -> PredictResponse:
         score, reasons = self._table.judge(facts)
-        return PredictResponse(churn_probability=score, risk=_risk(score), reasons=reasons, provenance=self._provenance)
+        return PredictResponse(
+            churn_probability=score,
+            risk=_risk(score),
+            reasons=reasons,
+            provenance=self._provenance,
+            medium_threshold=MEDIUM_THRESHOLD,
+            high_threshold=HIGH_THRESHOLD,
+        )
 
 
 def _facts(case: Case) -> ChurnFacts:

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from tidegate.inference.v1 import payment_context_pb2 as tidegate_dot_inference_dot_v1_dot_payment__context__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tidegate/inference/v1/churn_service.proto\x12\x15tidegate.inference.v1\x1a\x1b\x62uf/validate/validate.proto\x1a+tidegate/inference/v1/payment_context.proto\"\x88\x01\n\x0ePredictRequest\x12G\n\x07payment\x18\x01 \x01(\x0b\x32%.tidegate.inference.v1.PaymentContextB\x06\xbaH\x03\xc8\x01\x01R\x07payment\x12-\n\x0chorizon_days\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00R\x0bhorizonDays\"\xc9\x02\n\x0fPredictResponse\x12\x44\n\x11\x63hurn_probability\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x10\x63hurnProbability\x12@\n\x04risk\x18\x02 \x01(\x0e\x32 .tidegate.inference.v1.ChurnRiskB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04risk\x12*\n\x0chorizon_days\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00R\x0bhorizonDays\x12\x37\n\x07reasons\x18\x04 \x03(\x0b\x32\x1d.tidegate.inference.v1.ReasonR\x07reasons\x12I\n\nprovenance\x18\x05 \x01(\x0b\x32!.tidegate.inference.v1.ProvenanceB\x06\xbaH\x03\xc8\x01\x01R\nprovenance*g\n\tChurnRisk\x12\x1a\n\x16\x43HURN_RISK_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HURN_RISK_LOW\x10\x01\x12\x15\n\x11\x43HURN_RISK_MEDIUM\x10\x02\x12\x13\n\x0f\x43HURN_RISK_HIGH\x10\x03\x32h\n\x0c\x43hurnService\x12X\n\x07Predict\x12%.tidegate.inference.v1.PredictRequest\x1a&.tidegate.inference.v1.PredictResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)tidegate/inference/v1/churn_service.proto\x12\x15tidegate.inference.v1\x1a\x1b\x62uf/validate/validate.proto\x1a+tidegate/inference/v1/payment_context.proto\"\x88\x01\n\x0ePredictRequest\x12G\n\x07payment\x18\x01 \x01(\x0b\x32%.tidegate.inference.v1.PaymentContextB\x06\xbaH\x03\xc8\x01\x01R\x07payment\x12-\n\x0chorizon_days\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xed\x02(\x00R\x0bhorizonDays\"\x9b\x03\n\x0fPredictResponse\x12\x44\n\x11\x63hurn_probability\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x10\x63hurnProbability\x12@\n\x04risk\x18\x02 \x01(\x0e\x32 .tidegate.inference.v1.ChurnRiskB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04risk\x12*\n\x0chorizon_days\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02 \x00R\x0bhorizonDays\x12\x37\n\x07reasons\x18\x04 \x03(\x0b\x32\x1d.tidegate.inference.v1.ReasonR\x07reasons\x12I\n\nprovenance\x18\x05 \x01(\x0b\x32!.tidegate.inference.v1.ProvenanceB\x06\xbaH\x03\xc8\x01\x01R\nprovenance\x12)\n\x10medium_threshold\x18\x06 \x01(\x01R\x0fmediumThreshold\x12%\n\x0ehigh_threshold\x18\x07 \x01(\x01R\rhighThreshold*g\n\tChurnRisk\x12\x1a\n\x16\x43HURN_RISK_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HURN_RISK_LOW\x10\x01\x12\x15\n\x11\x43HURN_RISK_MEDIUM\x10\x02\x12\x13\n\x0f\x43HURN_RISK_HIGH\x10\x03\x32h\n\x0c\x43hurnService\x12X\n\x07Predict\x12%.tidegate.inference.v1.PredictRequest\x1a&.tidegate.inference.v1.PredictResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,12 +45,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREDICTRESPONSE'].fields_by_name['horizon_days']._serialized_options = b'\272H\004\032\002 \000'
   _globals['_PREDICTRESPONSE'].fields_by_name['provenance']._loaded_options = None
   _globals['_PREDICTRESPONSE'].fields_by_name['provenance']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_CHURNRISK']._serialized_start=613
-  _globals['_CHURNRISK']._serialized_end=716
+  _globals['_CHURNRISK']._serialized_start=695
+  _globals['_CHURNRISK']._serialized_end=798
   _globals['_PREDICTREQUEST']._serialized_start=143
   _globals['_PREDICTREQUEST']._serialized_end=279
   _globals['_PREDICTRESPONSE']._serialized_start=282
-  _globals['_PREDICTRESPONSE']._serialized_end=611
-  _globals['_CHURNSERVICE']._serialized_start=718
-  _globals['_CHURNSERVICE']._serialized_end=822
+  _globals['_PREDICTRESPONSE']._serialized_end=693
+  _globals['_CHURNSERVICE']._serialized_start=800
+  _globals['_CHURNSERVICE']._serialized_end=904
 # @@protoc_insertion_point(module_scope)

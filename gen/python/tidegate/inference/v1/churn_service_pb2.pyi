@@ -29,15 +29,19 @@ class PredictRequest(_message.Message):
     def __init__(self, payment: _Optional[_Union[_payment_context_pb2.PaymentContext, _Mapping]] = ..., horizon_days: _Optional[int] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
-    __slots__ = ("churn_probability", "risk", "horizon_days", "reasons", "provenance")
+    __slots__ = ("churn_probability", "risk", "horizon_days", "reasons", "provenance", "medium_threshold", "high_threshold")
     CHURN_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
     HORIZON_DAYS_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    MEDIUM_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    HIGH_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     churn_probability: float
     risk: ChurnRisk
     horizon_days: int
     reasons: _containers.RepeatedCompositeFieldContainer[_payment_context_pb2.Reason]
     provenance: _payment_context_pb2.Provenance
-    def __init__(self, churn_probability: _Optional[float] = ..., risk: _Optional[_Union[ChurnRisk, str]] = ..., horizon_days: _Optional[int] = ..., reasons: _Optional[_Iterable[_Union[_payment_context_pb2.Reason, _Mapping]]] = ..., provenance: _Optional[_Union[_payment_context_pb2.Provenance, _Mapping]] = ...) -> None: ...
+    medium_threshold: float
+    high_threshold: float
+    def __init__(self, churn_probability: _Optional[float] = ..., risk: _Optional[_Union[ChurnRisk, str]] = ..., horizon_days: _Optional[int] = ..., reasons: _Optional[_Iterable[_Union[_payment_context_pb2.Reason, _Mapping]]] = ..., provenance: _Optional[_Union[_payment_context_pb2.Provenance, _Mapping]] = ..., medium_threshold: _Optional[float] = ..., high_threshold: _Optional[float] = ...) -> None: ...

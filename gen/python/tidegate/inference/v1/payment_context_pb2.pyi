@@ -22,12 +22,14 @@ class FallbackCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FALLBACK_CAUSE_FEATURES_STALE: _ClassVar[FallbackCause]
     FALLBACK_CAUSE_MODEL_ERROR: _ClassVar[FallbackCause]
     FALLBACK_CAUSE_DEADLINE: _ClassVar[FallbackCause]
+    FALLBACK_CAUSE_NOT_COVERED: _ClassVar[FallbackCause]
 FALLBACK_CAUSE_UNSPECIFIED: FallbackCause
 FALLBACK_CAUSE_NO_MODEL: FallbackCause
 FALLBACK_CAUSE_FEATURES_UNAVAILABLE: FallbackCause
 FALLBACK_CAUSE_FEATURES_STALE: FallbackCause
 FALLBACK_CAUSE_MODEL_ERROR: FallbackCause
 FALLBACK_CAUSE_DEADLINE: FallbackCause
+FALLBACK_CAUSE_NOT_COVERED: FallbackCause
 
 class PaymentContext(_message.Message):
     __slots__ = ("payment_id", "merchant_id", "customer_id", "amount_cents", "currency", "occurred_at", "provider", "payment_method_type", "card_brand", "card_fingerprint", "card_country", "card_funding", "card_exp_month", "card_exp_year", "failure_code", "decline_class", "network_decline_code", "network_advice_code", "provider_advice_code", "provider_risk_score", "previous_attempts", "recurring", "previous_attempts_other_amounts", "event_id", "provider_object_id", "event_type")
