@@ -144,8 +144,8 @@ def artifact_digest(folder: Path) -> str:
     """Return a SHA-256 of what answers in a saved model: the same for the same model, whichever code made it when."""
     metadata = _read(folder / _METADATA)
     answers: dict[str, Any] = dict(metadata["files"])
-    if "policy" in metadata:  # what a retry model's probabilities are weighed by
-        answers["policy"] = metadata["policy"]
+    # What a retry model's probabilities are weighed by, and of how many days a churn model's are.
+    answers |= {name: metadata[name] for name in ("policy", "horizon_days") if name in metadata}
     return hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
 
 

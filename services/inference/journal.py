@@ -18,6 +18,7 @@ from mlops.features.catalog import VIEW_OF
 from mlops.features.facts import asked_fact, entity_keys
 from services.inference.case import Case
 from services.inference.features import Features
+from services.inference.predictors.models.churn import ServedChurn
 from services.inference.predictors.models.served import ServedModel
 from services.inference.serving import QuestionName, Serving
 from services.runtime.metrics import counter
@@ -129,12 +130,23 @@ def logged(told: Told) -> list[PredictionLogged]:
 
 
 def _shadow(told: Told, case: Case, challenger: ServedModel) -> PredictionLogged | None:
+    if _of_another_horizon(told.answer, challenger):
+        return None
     ((verdict, _),) = challenger.outcomes([case])
     if verdict is None:
         return None
     provenance = challenger.provenance(case, told.answer.provenance.predicted_at)
     said = _Said(verdict.probability, verdict.moment_s)
     return _message(told, case, challenger, provenance, said, shadow=True)
+
+
+def _of_another_horizon(answer: Answer, challenger: ServedModel) -> bool:
+    """A chance of leaving within 30 days is no rival to an answer about 90."""
+    return (
+        isinstance(answer, PredictResponse)
+        and isinstance(challenger, ServedChurn)
+        and answer.horizon_days != challenger.horizon_days
+    )
 
 
 def _message(

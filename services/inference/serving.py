@@ -7,7 +7,9 @@ from typing import Final, Literal, NamedTuple
 from services.inference.case import CaseReader
 from services.inference.guard import NetworkGuard
 from services.inference.handler import Handler, Predictors
-from services.inference.ports import FraudPredictor, RetryPredictor
+from services.inference.ports import ChurnPredictor, FraudPredictor, RetryPredictor
+from services.inference.predictors.models.churn import THRESHOLDS as CHURN_THRESHOLDS
+from services.inference.predictors.models.churn import ChurnModel, ServedChurn
 from services.inference.predictors.models.fraud import THRESHOLDS as FRAUD_THRESHOLDS
 from services.inference.predictors.models.fraud import FraudModel
 from services.inference.predictors.models.port import ModelPort
@@ -38,7 +40,11 @@ class Kind(NamedTuple):
 
 
 # The questions that a model can answer. Its registered name is the question's.
-MODELS: Final[Mapping[QuestionName, Kind]] = {"fraud": Kind(FRAUD_THRESHOLDS), "retry": Kind(served=ServedRetry)}
+MODELS: Final[Mapping[QuestionName, Kind]] = {
+    "fraud": Kind(FRAUD_THRESHOLDS),
+    "churn": Kind(CHURN_THRESHOLDS, ServedChurn),
+    "retry": Kind(served=ServedRetry),
+}
 
 
 Models = Mapping[tuple[QuestionName, Alias], ServedModel]
@@ -84,7 +90,7 @@ def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
         predictors = Predictors(
             fraud=_fraud(models.get(("fraud", CHAMPION)), rules.fraud),
             retry=_retry(models.get(("retry", CHAMPION)), rules.retry),
-            churn=rules.churn,
+            churn=_churn(models.get(("churn", CHAMPION)), rules.churn),
             recovery=RecoveryByValue(values, rules.recovery) if models else rules.recovery,
         )
         return Serving(Handler(reader, guard, predictors), models)
@@ -101,6 +107,10 @@ def fit(question: QuestionName, model: ModelPort) -> ServedModel:
 
 def _fraud(served: ServedModel | None, rules: FraudPredictor) -> FraudPredictor:
     return rules if served is None else FraudModel(served, rules)
+
+
+def _churn(served: ServedModel | None, rules: ChurnPredictor) -> ChurnPredictor:
+    return ChurnModel(served, rules) if isinstance(served, ServedChurn) else rules
 
 
 def _retry(served: ServedModel | None, rules: RetryPredictor) -> RetryPredictor:

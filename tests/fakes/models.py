@@ -73,3 +73,9 @@ def retry_folder(where: Path, **what: Any) -> Path:
     policy = Policy(Terms(), Continuation((0.1, 0.6), (0.0, 14.0), (((0.0, 0.0),) * 2, ((0.0, 0.2), (0.0, 0.5)))))
     metadata = {"name": "retry", "policy": policy.as_json()}
     return folder(where, features=RETRY_FEATURES, thresholds={"likely": 0.5}, metadata=metadata, **what)
+
+
+def churn_folder(where: Path, *, horizon_days: int | None = 30, **what: Any) -> Path:
+    """A model of who leaves, of so many days; None leaves it unsaid."""
+    metadata: dict[str, Any] = {"name": "churn"} | ({} if horizon_days is None else {"horizon_days": horizon_days})
+    return folder(where, **{"thresholds": {"medium": 0.2, "high": 0.6}, "metadata": metadata, **what})

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from mlops.features.windows import DAY_US
+from mlops.registry.artifact import TrainedModel
 from mlops.training.attempts import Attempts, attempts_in
 from mlops.training.baseline import LogisticRegression
 from mlops.training.candidates import Candidate, Champion, Outcome, compared, table
 from mlops.training.cards import Purpose
 from mlops.training.churn.offers import HIGH
-from mlops.training.churn.truth import Customers, churn_labels
+from mlops.training.churn.truth import HORIZON_DAYS, Customers, churn_labels
 from mlops.training.churn.world_recipe import RECIPE, REGISTERED_NAME
 from mlops.training.command import run, trainer
 from mlops.training.dataset import Dataset
@@ -63,11 +64,15 @@ def judged(history: Path, cache: Path, champion: Champion | None, *, days_before
     """
     attempts = churn_attempts(history, cache)
     split = attempts.split(attempts.end_us - days_before_end * DAY_US)
-    model = train(split.trained, RECIPE, code_version=code_version())
+    model = _of_horizon(train(split.trained, RECIPE, code_version=code_version()))
     regression = LogisticRegression.of(_plain(split.trained), PLAIN)
     said = regression.predict(_plain(split.tested))
     simple = Answers("recency, frequency, amount", said, model.thresholds[HIGH])
     return compared(split, model, simple, champion, threshold=HIGH, history=history)
+
+
+def _of_horizon(model: TrainedModel) -> TrainedModel:
+    return replace(model, metadata=dict(model.metadata) | {"horizon_days": HORIZON_DAYS})
 
 
 def _plain(rows: Dataset) -> Dataset:

@@ -16,18 +16,14 @@ from tidegate.inference.v1.payment_context_pb2 import (
 )
 
 from mlops.features.catalog import Entity
-from mlops.features.facts import asked_fact, entity_keys
-from mlops.features.online import NOTHING, Stored, advanced
 from services.inference.adapters.lightgbm_model import LightGbmModel, Paths
-from services.inference.features import Features, Found, features_of
 from services.inference.predictors.models.inputs import UnknownFeaturesError
 from services.inference.predictors.models.port import Rows, Verdict
 from services.inference.predictors.models.served import UnfitModelError
 from services.inference.serving import CHAMPION, Serving, fit, serving_by
 from tests.fakes import models
-from tests.unit.inference.contexts import AT, DAY, OCCURRED, TABLES, payment
-
-US = 1_000_000
+from tests.unit.inference.contexts import AT, DAY, TABLES, payment
+from tests.unit.inference.looked_up import known, looked_up, never_seen
 
 
 class FailingModel(LightGbmModel):
@@ -44,21 +40,6 @@ def model(folder: Path, kind: type[LightGbmModel] = LightGbmModel, **what: objec
 
 def serving(tested: LightGbmModel) -> Serving:
     return serving_by(TABLES)({("fraud", CHAMPION): fit("fraud", tested)})
-
-
-def known(*, seconds_ago: int) -> Found:
-    """Entities that were heard of this long before the payment."""
-    fact = asked_fact(payment(occurred=OCCURRED - seconds_ago), (OCCURRED - seconds_ago) * US)
-    return {(entity, key): advanced(NOTHING, entity, fact) for entity, key in entity_keys(fact).items()}
-
-
-def looked_up(found: "Found | FallbackCause") -> Features:
-    return features_of(asked_fact(payment(), OCCURRED * US), found)
-
-
-def never_seen() -> Found:
-    fact = asked_fact(payment(), OCCURRED * US)
-    return {(entity, key): Stored() for entity, key in entity_keys(fact).items()}
 
 
 def test_the_model_answers_and_says_which_version_with_what(tmp_path: Path) -> None:
