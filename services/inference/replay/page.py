@@ -27,6 +27,8 @@ from services.inference.replay.summary import answered_in_words, events_in_words
 
 _PARTS_SHOWN: Final = 8
 _CHOICES_SHOWN: Final = 6
+_KINDS_SHOWN: Final = 12
+_KINDS_WITH_EXAMPLES: Final = 6
 _BAR_WIDTH: Final = 340
 _ROW_HEIGHT: Final = 20
 _LABEL_WIDTH: Final = 150
@@ -101,6 +103,7 @@ def _known(frauds: int, honest: int) -> Markup:
 
 
 def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
+    kinds = by_size(diff.flips)
     truth = ("frauds", "honest") if labelled else ()
     head = ("from", "to", "decisions", "payments", "money at stake", "about USD", *truth)
     rows = [
@@ -113,14 +116,15 @@ def _flips(diff: QuestionDiff, *, labelled: bool) -> Markup:
             f"{usd_of(flips.stake.money):,}",
             *((f"{flips.stake.frauds:,}", f"{flips.stake.honest:,}") if labelled else ()),
         )
-        for (before, after), flips in by_size(diff.flips)
+        for (before, after), flips in kinds[:_KINDS_SHOWN]
     ]
+    more = f" Of {len(kinds)} kinds these are the most frequent; the JSON has all." if len(kinds) > len(rows) else ""
     decided = [(name, f"{before:,}", f"{after:,}") for name, before, after in choices(diff)[:_CHOICES_SHOWN]]
     note = "Each payment counts once. US dollars are an order of magnitude, by a table of rough rates."
     return joined(
         tag("h3", "What flips"),
         tag("div", _table(head, rows, numbers={2, 3, 5, 6, 7}), class_="flips"),
-        tag("p", note, class_="soft"),
+        tag("p", note + more, class_="soft"),
         tag("h3", "What is decided"),
         tag("div", _table(("decision", "before", "after"), decided, numbers={1, 2}), class_="narrow"),
     )
@@ -233,7 +237,7 @@ def _examples(diff: QuestionDiff) -> Markup:
                 (_example(example) for example in flips.examples),
                 **({"open": ""} if number == 0 else {}),
             )
-            for number, ((before, after), flips) in enumerate(by_size(diff.flips))
+            for number, ((before, after), flips) in enumerate(by_size(diff.flips)[:_KINDS_WITH_EXAMPLES])
         ),
     )
 

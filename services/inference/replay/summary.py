@@ -22,6 +22,8 @@ from services.inference.replay.report import (
 _PARTS_SHOWN: Final = 4
 _EXAMPLES_SHOWN: Final = 2
 _CHOICES_SHOWN: Final = 6
+_KINDS_SHOWN: Final = 12
+_KINDS_WITH_EXAMPLES: Final = 5
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -67,20 +69,21 @@ def _question(name: str, diff: QuestionDiff, *, labelled: bool) -> Iterator[str]
     yield f"  decided: {', '.join(decided)}"
     yield f"  at stake, each payment once: {', '.join(each_in_words(diff.stake.money))}"
     yield ""
+    kinds = by_size(diff.flips)
     truth = f"{'frauds':>8}{'honest':>8}" if labelled else ""
-    yield f"  {'from':<22}{'to':<22}{'decisions':>10}{'payments':>10}{'about USD':>11}{truth}"
-    for (before, after), flips in by_size(diff.flips):
+    yield f"  {'decisions':>9}{'payments':>10}{'about USD':>11}{truth}  from -> to"
+    for (before, after), flips in kinds[:_KINDS_SHOWN]:
         stake = flips.stake
         told = f"{stake.frauds:>8,}{stake.honest:>8,}" if labelled else ""
-        yield (
-            f"  {before[:21]:<22}{after[:21]:<22}{flips.decisions:>10,}{len(stake.payments):>10,}"
-            f"{usd_of(stake.money):>11,}{told}"
-        )
+        figures = f"{flips.decisions:>9,}{len(stake.payments):>10,}{usd_of(stake.money):>11,}{told}"
+        yield f"  {figures}  {before} -> {after}"
+    if len(kinds) > _KINDS_SHOWN:
+        yield f"  and {len(kinds) - _KINDS_SHOWN} kinds more, in the JSON"
     yield ""
     yield from _segments(diff)
     yield ""
-    for kind, flips in by_size(diff.flips):
-        yield f"  {kind[0]} -> {kind[1]}, the dearest:"
+    for (before, after), flips in kinds[:_KINDS_WITH_EXAMPLES]:
+        yield f"  {before} -> {after}, the dearest:"
         for example in flips.examples[:_EXAMPLES_SHOWN]:
             yield from _example(example)
 
