@@ -115,7 +115,7 @@ def test_a_customer_who_is_likely_to_leave_gets_an_offer_along_with_the_question
 def test_where_fraud_is_likely_a_person_decides(told: Answers) -> None:
     plan = planned(declined(), told)
     assert kinds(plan) == [RECOVERY_STEP_KIND_HAND_OVER]
-    assert [reason.code for reason in plan.reasons] == ["recovery.fraud_risk"]
+    assert [reason.code for reason in plan.reasons] == ["recovery.fraud_likely"]
     assert not plan.HasField("expected_recovered_cents")
 
 

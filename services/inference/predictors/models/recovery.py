@@ -71,7 +71,7 @@ class RecoveryByValue:
         elif told.fraud.decision == FRAUD_DECISION_BLOCK:
             plan.reasons.add(code="recovery.fraud", description=_FRAUD)
         elif told.fraud.fraud_probability >= self._values.risky_from.value:
-            _hand_over(plan, case, "recovery.fraud_risk", _RISKY)
+            _hand_over(plan, case, "recovery.fraud_likely", _RISKY)
         else:
             self._by_value(plan, case, told)
         return plan
@@ -133,8 +133,11 @@ def _reasons(payment: Payment, found: Weighed) -> list[Reason]:
     if payment.brings is not None:
         brings = f"of customers who are asked {payment.brings.value:.0%} bring a card that pays"
         reasons.append(Reason(code="recovery.customers", description=brings, contribution=payment.brings.value))
-    risks = f"fraud is likely with {payment.fraud:.1%}, leaving with {payment.churn:.0%}"
-    reasons.append(Reason(code="recovery.risks", description=risks, contribution=payment.fraud))
+    fraud = f"it is fraud with {payment.fraud:.1%}"
+    reasons.append(Reason(code="recovery.fraud_risk", description=fraud, contribution=payment.fraud))
+    if payment.staying > 0:
+        churn = f"the customer leaves with {payment.churn:.0%}"
+        reasons.append(Reason(code="recovery.churn_risk", description=churn, contribution=payment.churn))
     return reasons
 
 
