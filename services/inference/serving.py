@@ -20,7 +20,7 @@ from services.inference.predictors.rules.churn import ChurnRules
 from services.inference.predictors.rules.fraud import FraudRules
 from services.inference.predictors.rules.recovery import RecoveryRules
 from services.inference.predictors.rules.retry import RetryRules
-from services.inference.recovery_values import read_recovery_values
+from services.inference.recovery_values import RecoveryValues, read_recovery_values
 from services.inference.tables import RuleTables
 
 QuestionName = Literal["fraud", "retry", "churn", "recovery"]
@@ -74,10 +74,10 @@ class Serving:
         )
 
 
-def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
-    """Makes what answers of models; without any, rules answer every question."""
+def serving_by(tables: RuleTables, values: RecoveryValues | None = None) -> Callable[[Models], Serving]:
+    """Makes what answers of models; without any, rules answer every question. Plans are weighed by `values`."""
     reader = CaseReader(tables)
-    values = read_recovery_values()
+    weighed_by = values or read_recovery_values()
     guard = NetworkGuard()
     rules = Predictors(
         fraud=FraudRules(),
@@ -91,7 +91,7 @@ def serving_by(tables: RuleTables) -> Callable[[Models], Serving]:
             fraud=_fraud(models.get(("fraud", CHAMPION)), rules.fraud),
             retry=_retry(models.get(("retry", CHAMPION)), rules.retry),
             churn=_churn(models.get(("churn", CHAMPION)), rules.churn),
-            recovery=RecoveryByValue(values, rules.recovery) if models else rules.recovery,
+            recovery=RecoveryByValue(weighed_by, rules.recovery) if models else rules.recovery,
         )
         return Serving(Handler(reader, guard, predictors), models)
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from services.inference.recovery_values import RECOVERY_VALUES
 from services.inference.tables import DECLINE_RULES, NETWORK_RULES
 from services.runtime.settings import TidegateSettings
 
@@ -33,6 +34,8 @@ class InferenceSettings(TidegateSettings):
     # Rule tables that replace the project's own.
     network_rules_file: Path = NETWORK_RULES
     decline_rules_file: Path = DECLINE_RULES
+    # What recovery plans are weighed by: one's own costs in place of the project's assumptions.
+    recovery_values_file: Path = RECOVERY_VALUES
     # The online store of features: Valkey, or anything that speaks Redis. Unset: models that need features fall back.
     redis_url: SecretStr | None = None
     # How long one call waits for its features.

@@ -16,6 +16,7 @@ from services.inference.handler import Handler
 from services.inference.journal import Journal
 from services.inference.model_store import ModelStore, VersionId
 from services.inference.predictors.models.port import ModelPort
+from services.inference.recovery_values import read_recovery_values
 from services.inference.serving import Alias, Models, Serving, serving_by
 from services.inference.settings import InferenceSettings
 from services.inference.tables import RuleTables
@@ -43,7 +44,7 @@ class Backing:
     def __init__(self, settings: InferenceSettings, tables: RuleTables, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._serving_of = serving_by(tables)
+        self._serving_of = serving_by(tables, read_recovery_values(settings.recovery_values_file))
         self.serving: Serving = self._serving_of({})
         self.desk = Desk(lambda: self.serving, clock)
         self._models: ModelStore | None = None
