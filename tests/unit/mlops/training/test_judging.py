@@ -1,6 +1,7 @@
 """Evidence: gains that are above 0 for the better model in every measure, and segments that are told apart."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from mlops.registry.evidence import Evidence
 from mlops.training.baseline import LogisticRegression
 from mlops.training.cards import Purpose, card
-from mlops.training.fraud.world_recipe import RECIPE
+from mlops.training.churn.world_recipe import RECIPE as CHURN
+from mlops.training.fraud.world_recipe import RECIPE as FRAUD
 from mlops.training.judging import Answers, judge
-from mlops.training.recipe import train
+from mlops.training.recipe import Recipe, train
 from tests.unit.mlops.training.histories import table
 from tests.unit.mlops.training.test_training import RECIPE as TOY
 
@@ -25,9 +27,14 @@ def evidence(candidate: Answers = TRUE, other: Answers = BLIND) -> Evidence:
     return judge(TRAINED, TESTED, candidate, other, features=("risk", "noise"), segments={"risk": PARTS})
 
 
+@cache
+def of_the_truth() -> Evidence:
+    return evidence()
+
+
 def test_the_better_model_gains_in_every_measure_and_the_worse_one_loses() -> None:
-    better, worse = evidence().gain, evidence(BLIND, TRUE).gain
-    for name in ("average_precision", "roc_auc", "brier"):
+    better, worse = of_the_truth().gain, evidence(BLIND, TRUE).gain
+    for name in ("average_precision", "roc_auc", "brier", "log_loss"):
         assert 0 < better[name].low < better[name].value < better[name].high
         assert worse[name].value == pytest.approx(-better[name].value)
 
@@ -38,7 +45,7 @@ def test_a_model_beside_itself_gains_nothing_however_it_is_resampled() -> None:
 
 
 def test_wrongly_declined_are_counted_by_segment_among_the_honest() -> None:
-    found = evidence().segments
+    found = of_the_truth().segments
     assert set(found) == {"risk=high", "risk=low"}
     honest = (np.array(PARTS) == "high") & ~TESTED.label
     assert found["risk=high"].false_positive_rate == (TRUE.probability[honest] >= 0.5).mean()
@@ -48,7 +55,7 @@ def test_wrongly_declined_are_counted_by_segment_among_the_honest() -> None:
 
 def test_probabilities_that_are_twice_too_high_show() -> None:
     shouted = replace(TRUE, probability=np.minimum(TRUE.probability * 2, 1))
-    assert evidence().calibration["said_to_happened"] == pytest.approx(1, abs=0.1)
+    assert of_the_truth().calibration["said_to_happened"] == pytest.approx(1, abs=0.1)
     assert evidence(shouted).calibration["said_to_happened"] > 1.7
 
 
@@ -79,15 +86,17 @@ def test_the_baseline_learns_from_columns_with_unknown_values() -> None:
 
 def test_a_card_says_what_it_was_made_of_and_how_it_was_judged() -> None:
     model = train(TRAINED, TOY, code_version="c0ffee")
-    text = card(Purpose("Toy", "For tests.", "Made up.", ("It is a toy.",)), model, evidence())
+    text = card(Purpose("Toy", "For tests.", "Made up.", ("It is a toy.",)), model, of_the_truth())
     for said in ("# Toy", "c0ffee", model.metadata["data"]["fingerprint"], "over blind", "risk=high", "- It is a toy."):
         assert said in text
 
 
-def test_every_feature_of_the_fraud_model_speaks_in_words() -> None:
-    assert set(RECIPE.features) <= set(RECIPE.reasons)
-    for feature in RECIPE.features:
-        said = RECIPE.reasons[feature].say(3.0)
+@pytest.mark.parametrize("recipe", [FRAUD, CHURN], ids=["fraud", "churn"])
+def test_every_feature_of_a_model_speaks_in_words(recipe: Recipe) -> None:
+    assert set(recipe.features) <= set(recipe.reasons)
+    for feature in recipe.features:
+        said = recipe.reasons[feature].say(3.0)
         assert "3" in said
         assert "{" not in said
-    assert set(RECIPE.features).isdisjoint({"fraud_score_avg_30d", "fraud_score_max_30d"})
+    assert recipe.increasing | recipe.decreasing <= set(recipe.features)
+    assert set(recipe.features).isdisjoint({"fraud_score_avg_30d", "fraud_score_max_30d"})

@@ -62,6 +62,17 @@ def test_a_probability_never_falls_with_a_feature_that_must_not_lower_it(model: 
         assert (np.diff(said) >= 0).all()
 
 
+def test_a_probability_never_rises_with_a_feature_that_must_not_raise_it() -> None:
+    data = table(rows=1_500)
+    turned = replace(data, features=("safety", "noise"), values=data.values * [-1, 1])
+    recipe = replace(
+        RECIPE, features=turned.features, increasing=frozenset(), decreasing=frozenset({"safety"}), reasons={}
+    )
+    said = train(turned, recipe, code_version="test").predict(np.column_stack([np.linspace(-4, 4, 400), np.zeros(400)]))
+    assert (np.diff(said) <= 0).all()
+    assert said[0] > said[-1]
+
+
 def test_a_saved_model_answers_and_explains_alike(model: TrainedModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     loaded = TrainedModel.load(tmp_path)
