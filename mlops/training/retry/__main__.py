@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mlops.registry.artifact import TrainedModel
+from mlops.registry.artifact import ArtifactError, TrainedModel
 from mlops.registry.retry.policy import Terms
 from mlops.training.offpolicy import Estimate
 from mlops.training.provenance import code_version
@@ -27,14 +27,15 @@ def main(arguments: Sequence[str]) -> int:
     """Print every table; the model stays in its folder."""
     options = _options(arguments)
     try:
-        made = many(options.folder, (*options.train, *options.test), options.customers)
-        model = _trained([made[seed] for seed in options.train])
-        folder = options.folder / "model"
-        model.save(folder)
+        made = many(options.folder, (*(() if options.model else options.train), *options.test), options.customers)
+        folder = options.model or options.folder / "model"
+        if options.model is None:
+            _trained([made[seed] for seed in options.train]).save(folder)
+        model = TrainedModel.load(folder)
         for line in _report(model, folder, {seed: made[seed] for seed in options.test}):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
-    except ValueError as error:
+    except (ValueError, ArtifactError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
@@ -44,10 +45,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mlops.training.retry", description=__doc__)
     parser.add_argument("--folder", type=Path, default=DATA / "retry", help="for worlds, model and outcomes")
     parser.add_argument("--train", type=int, nargs="+", default=_TRAIN, help="seeds of the worlds to learn from")
+    parser.add_argument("--model", type=Path, help="judge this model's folder, and train none")
     parser.add_argument("--test", type=int, nargs="+", default=_TEST, help="seeds of the worlds to judge in")
     parser.add_argument("--customers", type=int, default=_CUSTOMERS, help="of each world (default 10000)")
     options = parser.parse_args(arguments)
-    if set(options.train) & set(options.test):
+    if options.model is None and set(options.train) & set(options.test):
         parser.error("a world cannot be judged in that was learned from: give --test other seeds than --train")
     return options
 
