@@ -110,9 +110,11 @@ def test_a_replay_is_kept_with_its_candidate(
     registry: Registry, mlflow: str, model: str, add: Callable[[Evidence], Version], tmp_path: Path
 ) -> None:
     version = add(GOOD)
-    (tmp_path / "replay.html").write_text("<!doctype html>")
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "replay.html").write_text("<!doctype html>")
     for flips in (7, 3):
-        registry.record_replay(version, Replayed("4", "a to b", 2_000, flips, 1_000, "ada"), tmp_path)
+        registry.record_replay(version, Replayed("4", "a to b", 2_000, flips, 1_000, "ada"), pages)
     kept = Replayed.of_tags(registry.version(model, version.number).tags, "4")
     assert kept == Replayed("4", "a to b", 2_000, 3, 1_000, "ada")
     files = MlflowClient(mlflow).list_artifacts(version.run_id, "replay/against-4")
