@@ -77,7 +77,10 @@ def _trained(registry: Registry, model: str, options: argparse.Namespace) -> Ite
         order = Order(options.by, time.time_ns() // 1_000_000, _WHY_FIRST)
         yield said(promote(registry, model, None, policy_for(model), order))
     elif registry.by_alias(model, CHALLENGER):
-        yield f'version {champion.number} goes on serving; python -m mlops.registry promote {model} --why "…"'
+        yield f"version {champion.number} goes on serving until another is promoted:"
+        if policy_for(model).replay is not None:
+            yield f"  python -m services.inference.replay {model} --html replay.html --record   # and read replay.html"
+        yield f'  python -m mlops.registry promote {model} --why "…"'
 
 
 if __name__ == "__main__":
