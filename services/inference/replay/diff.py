@@ -200,7 +200,7 @@ def effect(question: QuestionName, before: str, after: str) -> str:
     if question == "retry":
         return _RETRIED[before.startswith("retry"), after.startswith("retry")]
     if question == "churn":
-        return "risk raised" if _RISKS.index(after) > _RISKS.index(before) else "risk lowered"
+        return "at a higher risk" if _RISKS.index(after) > _RISKS.index(before) else "at a lower risk"
     return "recovered by another plan"
 
 
