@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -97,6 +98,8 @@ class Proposal:
     value_usd: float
     later: float
     """After another failure, what is still to be had: a share of the amount."""
+    row: Floats
+    """What the model was told of the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,15 @@ class Policy:
         at_s = moments(situation, rules, self.terms)
         if not len(at_s):
             return None
-        probability = model.predict(situation.rows(at_s))
-        sane = np.clip(np.nan_to_num(probability, nan=0.0), 0.0, 1.0)
-        value = self.values(situation, at_s, sane, rules.attempts_left)
+        rows = situation.rows(at_s)
+        probability = model.predict(rows)
+        sane = np.clip(np.where(np.isnan(probability), 0.0, probability), 0.0, 1.0)
+        later = self._later(situation, at_s, sane, rules.attempts_left)
+        value = self._values(situation, at_s, sane, later)
         best = int(np.argmax(value))
         if not value[best] > 0:
             return None
-        later = self._later(situation, at_s, sane, rules.attempts_left)
-        return Proposal(int(at_s[best]), float(sane[best]), float(value[best]), float(later[best]))
+        return Proposal(int(at_s[best]), float(sane[best]), float(value[best]), float(later[best]), rows[best])
 
     def values(self, situation: Situation, at_s: Ints, probability: Floats, attempts_left: int) -> Floats:
         """What an attempt at each moment is worth, in US dollars: what comes in, now or later, less its cost.
@@ -126,9 +130,11 @@ class Policy:
         `attempts_left` counts the one that is looked at. Where the amount's worth is not known, it is taken for one
         dollar and attempts for free.
         """
+        return self._values(situation, at_s, probability, self._later(situation, at_s, probability, attempts_left))
+
+    def _values(self, situation: Situation, at_s: Ints, probability: Floats, later: Floats) -> Floats:
         waited_days = (at_s - situation.declined_s) / DAY_S
         kept = 1 - self.terms.delay_share_a_day * waited_days
-        later = self._later(situation, at_s, probability, attempts_left)
         share = kept * (probability + (1 - probability) * later)
         amount = situation.amount_usd
         return share if np.isnan(amount) else share * amount - self.terms.attempt_usd
@@ -160,8 +166,14 @@ def moments(situation: Situation, rules: Rules, terms: Terms) -> Ints:
     last = min(rules.latest_s, situation.first_s + terms.horizon_days * DAY_S)
     if first > last:
         return np.empty(0, dtype=np.int64)
+    at_s = situation.declined_s + _hours(terms.horizon_days) * HOUR_S
+    inside = at_s[(at_s > first) & (at_s <= last)]
+    return np.concatenate([[first], inside])
+
+
+@cache
+def _hours(horizon_days: int) -> Ints:
+    """Hours after a decline, ascending."""
     close = np.arange(1, _CLOSE_HOURS, _CLOSE_STEP_HOURS)
-    far = np.arange(_CLOSE_HOURS, terms.horizon_days * 24 + 1, _FAR_STEP_HOURS)
-    at_s = situation.declined_s + np.concatenate([close, far]) * HOUR_S
-    inside = at_s[(at_s >= first) & (at_s <= last)]
-    return np.unique(np.concatenate([[first], inside])).astype(np.int64)
+    far = np.arange(_CLOSE_HOURS, horizon_days * 24 + 1, _FAR_STEP_HOURS)
+    return np.concatenate([close, far]).astype(np.int64)

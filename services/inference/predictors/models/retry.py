@@ -80,7 +80,7 @@ class ServedRetry(ServedModel):
         proposal = self._policy.propose(self._sane, known, allowed)
         if proposal is None:
             return _NO_MOMENT
-        (verdict,) = self.model.judge(known.rows(np.array([proposal.at_s])))
+        (verdict,) = self.model.judge(proposal.row[np.newaxis])
         said = proposal.probability
         return Verdict(said, verdict.reasons, proposal.at_s, min(1.0, said + (1 - said) * proposal.later))
 
