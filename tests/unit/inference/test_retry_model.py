@@ -23,24 +23,22 @@ from tidegate.inference.v1.retry_service_pb2 import (
     RecommendStrategyResponse,
 )
 
-from mlops.features.facts import asked_fact, entity_keys
-from mlops.features.online import NOTHING, advanced
 from mlops.registry.retry.inputs import FEATURES
 from services.inference.adapters.lightgbm_model import LightGbmModel
 from services.inference.case import seconds_up
-from services.inference.features import Features, features_of
+from services.inference.features import Features
 from services.inference.journal import Told, logged
 from services.inference.predictors.models.inputs import UnknownFeaturesError
 from services.inference.predictors.models.port import Rows
 from services.inference.predictors.models.served import ServedModel, UnfitModelError
-from services.inference.serving import CHALLENGER, CHAMPION, Serving, fit, serving_by
+from services.inference.serving import CHALLENGER, CHAMPION, Models, Serving, fit, serving_by
 from services.runtime.contract import broken_rules
 from tests.fakes import models
-from tests.unit.inference.contexts import AT, DAY, OCCURRED, TABLES, case, declined, payment
+from tests.unit.inference.contexts import AT, DAY, OCCURRED, TABLES, case, declined
+from tests.unit.inference.looked_up import known, looked_up
 from tests.unit.inference.strategies import payments, retryable_payments
 from tests.unit.inference.test_guard import over_budget
 
-US = 1_000_000
 WAIT = FEATURES.index("wait_hours")
 
 
@@ -61,8 +59,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models.retry_folder(tmp_path_factory.mktemp("retry"))
 
 
-def says(folder: Path, told: Callable[[Rows], Rows]) -> Serving:
-    return serving_by(TABLES)({("retry", CHAMPION): fit("retry", Says(folder, told))})
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Champions of the questions that a plan needs answered besides."""
+    folder = tmp_path_factory.mktemp("others")
+    fraud = LightGbmModel(models.folder(folder / "f", always=0.01), name="fraud", version="1", alias=CHAMPION)
+    churn = LightGbmModel(models.churn_folder(folder / "c"), name="churn", version="1", alias=CHAMPION)
+    return {("fraud", CHAMPION): fit("fraud", fraud), ("churn", CHAMPION): fit("churn", churn)}
+
+
+def says(folder: Path, told: Callable[[Rows], Rows], others: Models | None = None) -> Serving:
+    return serving_by(TABLES)({("retry", CHAMPION): fit("retry", Says(folder, told)), **(others or {})})
 
 
 def best_after(hours: float) -> Callable[[Rows], Rows]:
@@ -70,18 +77,13 @@ def best_after(hours: float) -> Callable[[Rows], Rows]:
     return lambda rows: np.where(rows[:, WAIT] == hours, 0.9, 0.05)
 
 
-def known(asked: PaymentContext, seconds_ago: int = 60) -> Features:
-    """Entities that were heard of so long before the payment."""
-    earlier = PaymentContext()
-    earlier.CopyFrom(asked)
-    earlier.occurred_at.seconds -= seconds_ago
-    fact = asked_fact(earlier, earlier.occurred_at.seconds * US)
-    held = {(entity, key): advanced(NOTHING, entity, fact) for entity, key in entity_keys(fact).items()}
-    return features_of(asked_fact(asked, OCCURRED * US), held)
+def seen(asked: PaymentContext, seconds_ago: int = 60) -> Features:
+    """Features of entities that were heard of so long before the payment."""
+    return looked_up(known(seconds_ago=seconds_ago), asked)
 
 
 def recommended(by: Serving, asked: PaymentContext, features: Features | None = None) -> RecommendStrategyResponse:
-    (answer,) = by.handler.recommend([asked], AT, [features or known(asked)])
+    (answer,) = by.handler.recommend([asked], AT, [features or seen(asked)])
     assert broken_rules(answer) == ()
     return answer
 
@@ -144,9 +146,9 @@ def test_what_is_no_probability_leaves_the_answer_to_rules(folder: Path, wrong: 
 
 def test_without_fresh_features_rules_answer_and_say_why(folder: Path) -> None:
     by = says(folder, best_after(29))
-    away = features_of(asked_fact(payment(), OCCURRED * US), FALLBACK_CAUSE_FEATURES_UNAVAILABLE)
+    away = looked_up(FALLBACK_CAUSE_FEATURES_UNAVAILABLE)
     assert recommended(by, declined(), away).provenance.fallback_cause == FALLBACK_CAUSE_FEATURES_UNAVAILABLE
-    stale = recommended(by, declined(), known(declined(), seconds_ago=100 * DAY))
+    stale = recommended(by, declined(), seen(declined(), seconds_ago=100 * DAY))
     assert stale.provenance.fallback_cause == FALLBACK_CAUSE_FEATURES_STALE
     assert any(use.stale for use in stale.provenance.features)
 
@@ -167,7 +169,7 @@ def test_the_log_tells_the_chosen_moment_and_the_challengers_own(folder: Path) -
     by = serving_by(TABLES)(models_)  # type: ignore[arg-type]
     asked = declined()
     answer = recommended(by, asked)
-    champion, shadow = logged(Told("retry", by, asked, known(asked), answer))
+    champion, shadow = logged(Told("retry", by, asked, seen(asked), answer))
     for message, hours in ((champion, 29), (shadow, 49)):
         assert broken_rules(message) == ()
         assert message.score == pytest.approx(0.9)
@@ -179,10 +181,22 @@ def test_the_log_tells_the_chosen_moment_and_the_challengers_own(folder: Path) -
 def test_where_no_moment_was_chosen_the_log_has_none(folder: Path) -> None:
     by = says(folder, best_after(29))
     asked = declined(amount_cents=50)
-    (message,) = logged(Told("retry", by, asked, known(asked), recommended(by, asked)))
+    (message,) = logged(Told("retry", by, asked, seen(asked), recommended(by, asked)))
     assert message.score == 0
     told = {feature.name: feature.HasField("value") for feature in message.features}
     assert (told["payment:wait_hours"], told["payment:amount_usd"]) == (False, True)
+
+
+def test_a_plan_is_made_of_the_champions_answers_and_names_them(folder: Path, others: Models) -> None:
+    by = says(folder, best_after(29), others)
+    asked = declined(recurring=True)
+    item = AssessmentItem(payment=asked, questions=[QUESTION_RECOVERY])
+    (assessment,) = by.handler.assess([item], AT, [seen(asked)]).assessments
+    assert not assessment.recovery.provenance.fallback
+    assert [each.name for each in assessment.recovery.provenance.based_on] == ["retry", "fraud", "churn"]
+    assert assessment.recovery.steps[0].not_before.seconds == OCCURRED + 29 * 3600
+    assert not assessment.HasField("fraud")
+    assert by.looks_up(["recovery"])
 
 
 ANYTHING = st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.floats(0, 1), st.sampled_from([-1.0, 2.0, 1.0]))
@@ -211,11 +225,11 @@ def liars(draw: st.DrawFn) -> Callable[[Rows], Rows]:
 
 @given(asked=st.one_of(payments(), retryable_payments()), says_=liars())
 def test_whatever_a_model_says_every_answer_and_every_plan_keeps_the_rules(
-    folder: Path, asked: PaymentContext, says_: Callable[[Rows], Rows]
+    folder: Path, others: Models, asked: PaymentContext, says_: Callable[[Rows], Rows]
 ) -> None:
-    by = says(folder, says_)
+    by = says(folder, says_, others)
     item = AssessmentItem(payment=asked, questions=[QUESTION_RETRY, QUESTION_RECOVERY])
-    (assessment,) = by.handler.assess([item], AT, [known(asked)]).assessments
+    (assessment,) = by.handler.assess([item], AT, [seen(asked)]).assessments
     assert broken_rules(assessment) == ()
     judged = case(asked)
     planned = [
