@@ -268,6 +268,14 @@ _MERCHANT: Final[tuple[_Row, ...]] = (
         "Payments contested as a share of those that succeeded in the same window; none without a success.",
     ),
     ("merchant_days_since_first_payment", _NUMBER, "all", "days", _ATTEMPTS, _KNOWN_FOR),
+    (
+        "merchant_days_known_30d",
+        _NUMBER,
+        "30d",
+        "days",
+        _ATTEMPTS,
+        "Since the first attempt that is known, no more than 30: how much of what is new is new to us alone.",
+    ),
 )
 FEATURES: Final = tuple(
     Feature(name, view.name, dtype, window, unit, source, description)

@@ -120,6 +120,7 @@ def features(state: MerchantState, at_us: int) -> dict[str, float | None]:
     attempts_24h = counts.between(_ATTEMPTS, day, end)
     attempts_7d = counts.between(_ATTEMPTS, week, end)
     attempts_30d = counts.between(_ATTEMPTS, month, end)
+    known_days = days_since(state.first_seen_us, at_us)
     succeeded_30d = attempts_30d - counts.between(_FAILED, month, end)
     return {
         "merchant_attempts_1h": attempts_1h,
@@ -132,5 +133,6 @@ def features(state: MerchantState, at_us: int) -> dict[str, float | None]:
         "merchant_fraud_decline_rate_7d": share(counts.between(_FRAUD_DECLINES, week, end), attempts_7d),
         "merchant_refund_rate_30d": share(counts.between(_REFUNDED, month, end), succeeded_30d),
         "merchant_dispute_rate_30d": share(counts.between(_DISPUTED, month, end), succeeded_30d),
-        "merchant_days_since_first_payment": days_since(state.first_seen_us, at_us),
+        "merchant_days_since_first_payment": known_days,
+        "merchant_days_known_30d": None if known_days is None else min(known_days, _MONTH / _DAY),
     }

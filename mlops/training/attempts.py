@@ -58,10 +58,11 @@ class Attempts:
         )
         return cls(table, labels, values, end_us, segments)
 
-    def split(self, now_us: int | None = None, test_days: int = TEST_DAYS) -> Split:
+    def split(self, now_us: int | None = None, test_days: int = TEST_DAYS, warm_up_days: int = WARM_UP_DAYS) -> Split:
         """Split as somebody at `now_us` (default: the end of the history) would who keeps the last days for judging.
 
-        Training stops where labels were not known when the test days began; their own labels are those known now.
+        The first `warm_up_days` only feed the windows. Training stops where labels were not known when the test days
+        began; their own labels are those known now.
 
         Raises:
             ValueError: too little history.
@@ -70,12 +71,12 @@ class Attempts:
         until_us = now_us - self.labels.delay_us
         from_us = until_us - test_days * DAY_US
         occurred = self.labels.occurred_us
-        warm_us = int(occurred[0]) // DAY_US * DAY_US + WARM_UP_DAYS * DAY_US
+        warm_us = int(occurred[0]) // DAY_US * DAY_US + warm_up_days * DAY_US
         trained = self.labels.settled(from_us) & (occurred >= warm_us)
         tested = self.values.asked & (occurred >= from_us) & (occurred < until_us)
         if not trained.any() or not tested.any():
             raise ValueError(
-                f"the history is too short: {WARM_UP_DAYS} days to warm up, {self.labels.delay_us // DAY_US} of label "
+                f"the history is too short: {warm_up_days} days to warm up, {self.labels.delay_us // DAY_US} of label "
                 f"delay twice and {test_days} of test leave nothing to train on; make one of a year"
             )
         return Split(
