@@ -6,7 +6,7 @@ The folder holds
   payment shows by itself (`mlops/features/payment.py`). What is not known is NaN.
 - `calibration.json`: the map from margin to probability.
 - `thresholds.json`: calibrated probabilities from which a decision is the cheapest (fraud: `review`, `decline`).
-- `reasons.json`: by feature a stable code, and words with `{value}`.
+- `reasons.json`: by feature a stable code, and words with `{value}`, `{percent}` or `{yes}`.
 - `metadata.json`, written last: format, digests of the files above, recipe, data fingerprint, code version, figures.
 
 Other files may lie beside them (`MLmodel`, which tells MLflow the signature); nothing that serves reads those.
@@ -35,6 +35,8 @@ _FEATURES: Final = "features.json"
 _THRESHOLDS: Final = "thresholds.json"
 _REASONS: Final = "reasons.json"
 _METADATA: Final = "metadata.json"
+# From here on people read no decimals.
+_WHOLE_FROM: Final = 100.0
 _CHECKED: Final = (_BOOSTER, _CALIBRATION, _FEATURES, _THRESHOLDS, _REASONS)
 
 
@@ -44,14 +46,23 @@ class ArtifactError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReasonText:
-    """How a feature speaks: a stable code, and words with `{value}` for what the feature was."""
+    """How a feature speaks: a stable code, and words with what the feature was."""
 
     code: str
     words: str
 
     def say(self, value: float) -> str:
-        """Return the words for this value; a value that is not known is called so."""
-        return self.words.format(value="unknown" if math.isnan(value) else f"{value:,.6g}")
+        """Return the words for this value, which they have as `{value}`, `{percent}` or `{yes}`; "unknown" for NaN."""
+        if math.isnan(value):
+            return self.words.format(value="unknown", percent="unknown", yes="unknown")
+        return self.words.format(value=_number(value), percent=f"{value:.0%}", yes="yes" if value else "no")
+
+
+def _number(value: float) -> str:
+    """As many digits as people read."""
+    if abs(value) >= _WHOLE_FROM or value.is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
