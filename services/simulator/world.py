@@ -48,6 +48,7 @@ _TRADES = ("Video", "Fitness", "News", "Hosting", "Meals", "Music", "Learning", 
 # List prices in US cents, cheapest most often.
 _PRICES = (499, 999, 1299, 1999, 2900, 4900, 7900, 9900, 19900, 49900, 129900)
 _SEVERAL_CARDS = 0.2
+_FROM_ABROAD = 0.06
 
 Row = TypeVar("Row", ApiVersion, Issuer)
 
@@ -112,14 +113,17 @@ def build_world(seed: int, year: int, merchants: int = 32, customers_each: int =
     rng = Random(f"world:{seed}")
     ids = StripeIds(rng)
     sellers = tuple(_merchant(rng, ids, number) for number in range(merchants))
-    return World(sellers, tuple(tuple(_customer(rng, ids, year) for _ in range(customers_each)) for _ in sellers))
+    return World(
+        sellers, tuple(tuple(_customer(rng, ids, year, seller) for _ in range(customers_each)) for seller in sellers)
+    )
 
 
 def _merchant(rng: Random, ids: StripeIds, number: int) -> Merchant:
     name = f"{_TRADES[number % len(_TRADES)]} {number + 1}"
     # Every currency has a merchant; all further ones sell in US dollars.
     currency = CURRENCIES[number] if number < len(CURRENCIES) else USD
-    start = rng.randrange(len(_PRICES) - 3)
+    # Most sell cheap things.
+    start = min(rng.randrange(len(_PRICES) - 3) for _ in range(2))
     return Merchant(
         name=name,
         api_version=pick(rng, API_VERSIONS),
@@ -132,9 +136,11 @@ def _merchant(rng: Random, ids: StripeIds, number: int) -> Merchant:
     )
 
 
-def _customer(rng: Random, ids: StripeIds, year: int) -> Customer:
+def _customer(rng: Random, ids: StripeIds, year: int, seller: Merchant) -> Customer:
     first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
-    cards = tuple(_card(rng, ids, year) for _ in range(2 if rng.random() < _SEVERAL_CARDS else 1))
+    at_home = [each for each in ISSUERS if each.country in seller.currency.countries]
+    issuers = ISSUERS if rng.random() < _FROM_ABROAD else at_home
+    cards = tuple(_card(rng, ids, year, issuers) for _ in range(2 if rng.random() < _SEVERAL_CARDS else 1))
     return Customer(
         id=ids.new("cus"),
         name=f"{first} {last}",
@@ -144,10 +150,10 @@ def _customer(rng: Random, ids: StripeIds, year: int) -> Customer:
     )
 
 
-def _card(rng: Random, ids: StripeIds, year: int) -> Card:
+def _card(rng: Random, ids: StripeIds, year: int, issuers: Sequence[Issuer]) -> Card:
     return Card(
         payment_method=ids.new("pm"),
-        issuer=pick(rng, ISSUERS),
+        issuer=pick(rng, issuers),
         last4=f"{rng.randrange(10000):04d}",
         fingerprint=ids.token(16),
         funding=rng.choices([name for name, _ in FUNDINGS], [weight for _, weight in FUNDINGS])[0],

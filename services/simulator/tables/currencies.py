@@ -10,33 +10,35 @@ class Currency:
     code: str
     exponent: int
     per_usd: int
+    # Where most of those who pay in it have their banks.
+    countries: tuple[str, ...]
     # Amounts are multiples of this: Stripe wants three-decimal ones to end in 0 (docs.stripe.com/currencies, 2026-11).
     step: int = 1
 
 
-USD = Currency("usd", 2, 100)
+USD = Currency("usd", 2, 100, ("US",))
 
 CURRENCIES: tuple[Currency, ...] = (
     USD,
-    Currency("eur", 2, 92),
-    Currency("gbp", 2, 79),
-    Currency("cad", 2, 137),
-    Currency("aud", 2, 152),
-    Currency("chf", 2, 88),
-    Currency("jpy", 0, 150),
-    Currency("kwd", 3, 307, step=10),
-    Currency("krw", 0, 1400),
-    Currency("sek", 2, 1050),
-    Currency("nok", 2, 1100),
-    Currency("dkk", 2, 690),
-    Currency("pln", 2, 400),
-    Currency("nzd", 2, 170),
-    Currency("sgd", 2, 135),
-    Currency("hkd", 2, 778),
-    Currency("inr", 2, 8500),
-    Currency("brl", 2, 580),
-    Currency("mxn", 2, 2000),
-    Currency("aed", 2, 367),
+    Currency("eur", 2, 92, ("DE", "FR")),
+    Currency("gbp", 2, 79, ("GB",)),
+    Currency("cad", 2, 137, ("CA",)),
+    Currency("aud", 2, 152, ("AU",)),
+    Currency("chf", 2, 88, ("CH",)),
+    Currency("jpy", 0, 150, ("JP",)),
+    Currency("kwd", 3, 307, ("KW",), step=10),
+    Currency("krw", 0, 1400, ("KR",)),
+    Currency("sek", 2, 1050, ("SE",)),
+    Currency("nok", 2, 1100, ("NO",)),
+    Currency("dkk", 2, 690, ("DK",)),
+    Currency("pln", 2, 400, ("PL",)),
+    Currency("nzd", 2, 170, ("NZ",)),
+    Currency("sgd", 2, 135, ("SG",)),
+    Currency("hkd", 2, 778, ("HK",)),
+    Currency("inr", 2, 8500, ("IN",)),
+    Currency("brl", 2, 580, ("BR",)),
+    Currency("mxn", 2, 2000, ("MX",)),
+    Currency("aed", 2, 367, ("AE",)),
 )
 
 # A real currency (ISO 4217) that Tidegate's table of supported ones leaves out by default.

@@ -30,6 +30,17 @@ ISSUERS: tuple[Issuer, ...] = (
     Issuer("Asagao Card", "JP", "jcb", 88, 5),
     Issuer("Hinode Bank", "JP", "visa", 86, 3),
     Issuer("Dhow Bank", "KW", "visa", 76, 4),
+    Issuer("Hangang Card", "KR", "mastercard", 86, 2),
+    Issuer("Fjordbanken", "NO", "visa", 87, 2),
+    Issuer("Oresund Bank", "DK", "visa", 86, 2),
+    Issuer("Bank Wislany", "PL", "mastercard", 80, 2),
+    Issuer("Aotearoa Savings", "NZ", "visa", 82, 2),
+    Issuer("Straits Bank", "SG", "visa", 88, 2),
+    Issuer("Lantau Bank", "HK", "mastercard", 84, 2),
+    Issuer("Deccan Bank", "IN", "visa", 68, 2),
+    Issuer("Banco do Planalto", "BR", "mastercard", 70, 2),
+    Issuer("Banco del Bajio Azul", "MX", "visa", 69, 2),
+    Issuer("Pearl Gulf Bank", "AE", "mastercard", 79, 2),
 )
 
 FUNDINGS: tuple[tuple[str, int], ...] = (("credit", 58), ("debit", 36), ("prepaid", 6))
