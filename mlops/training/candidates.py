@@ -1,8 +1,8 @@
 """A candidate beside who serves and a simple baseline: what people read of it, and its way to the registry."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +27,8 @@ class Outcome:
 
     judged: Judged
     baseline: Evidence
+    segments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """For each way to divide the rows that judged it, the part each row belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def compared(
         other = answers(champion_of(champion[0]), champion[1])
         evidence, said = against(other), [own, simple, other]
     rows = split.tested.matrix(model.features)
-    return Outcome(Judged(model, evidence, split.tested.label, said, fingerprint(history), rows), baseline)
+    return Outcome(
+        Judged(model, evidence, split.tested.label, said, fingerprint(history), rows), baseline, split.segments
+    )
 
 
 def champion_in(registry: Registry, name: str) -> Champion | None:

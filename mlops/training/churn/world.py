@@ -20,12 +20,19 @@ from mlops.training.churn.truth import HORIZON_DAYS, Customers, churn_labels
 from mlops.training.churn.world_recipe import RECIPE, REGISTERED_NAME
 from mlops.training.command import run, trainer
 from mlops.training.dataset import Dataset
+from mlops.training.evaluation import roc_auc
 from mlops.training.judging import Answers
 from mlops.training.provenance import code_version
 from mlops.training.recipe import train
 
 PLAIN: Final = ("days_since_last_success", "succeeded_payments_90d", "amount_usd")
 """Recency, frequency, amount."""
+_PARTS: Final = {
+    "subscribers, failed": ("yes", "yes"),
+    "subscribers, succeeded": ("yes", "no"),
+    "a store's, failed": ("no", "yes"),
+    "a store's, succeeded": ("no", "no"),
+}
 PURPOSE: Final = Purpose(
     "Churn",
     "The probability that the customer of a payment leaves within 30 days of it; whether to watch, or to act.",
@@ -91,10 +98,27 @@ def report(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield from table(outcome, "churn model")
     yield ""
+    yield from _parts(outcome)
+    yield ""
     yield (
         f"said to happened {evidence.calibration['said_to_happened']:.2f}, said to be of high risk and stayed "
         f"{evidence.false_positive_rate:.3%}"
     )
+
+
+def _parts(outcome: Outcome) -> Iterator[str]:
+    """Yield what was said and what happened where events differ most: calibration on average hides much."""
+    own, plain = outcome.judged.answers[:2]
+    label = outcome.judged.label
+    yield f"{'':26} {'attempts':>9} {'happened':>9} {'said':>9} {'plain':>9} {'AUC':>9} {'plain':>9}"
+    parts = list(zip(outcome.segments["subscribes"], outcome.segments["failed"], strict=True))
+    for name, part in _PARTS.items():
+        rows = np.array([each == part for each in parts])
+        said = [each.probability[rows] for each in (own, plain)]
+        means = [label[rows].mean(), *(each.mean() for each in said)]
+        if 0 < means[0] < 1:
+            means += [roc_auc(label[rows], each) for each in said]
+        yield f"{name:26} {int(rows.sum()):9,} " + " ".join(f"{mean:9.4f}" for mean in means)
 
 
 CHURN: Final = Candidate(REGISTERED_NAME, PURPOSE, judged, report)
