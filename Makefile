@@ -17,7 +17,7 @@ setup: ## Make .venv from the locked requirements (every other target does it fi
 	@stack/setup.sh
 
 .PHONY: demo
-demo: setup ## Start everything, train a first fraud model, send a few hundred webhooks, show what became of them
+demo: setup ## Start everything, train the first models, send a few hundred webhooks, show what became of them
 	@$(PY) -m stack up
 	@$(WITH_STACK) $(PY) -m mlops.training --unless-served
 	@$(WITH_STACK) $(PY) -m services.simulator.demo
@@ -41,6 +41,14 @@ logs: setup ## Follow the logs; one part only: make logs NAME=gateway
 .PHONY: train
 train: setup ## Train the models on a history (made where there is none), register them, let a first champion serve
 	@$(WITH_STACK) $(PY) -m mlops.training
+
+.PHONY: replay
+replay: setup ## Run champion and challenger of fraud over the past: what would be decided otherwise; a page in .tidegate/
+	@$(WITH_STACK) $(PY) -m services.inference.replay fraud --html $(HOME_DIR)/replay.html
+
+.PHONY: monitor
+monitor: setup ## Compare what models were told and said with the stream, their training and what came of it
+	@set -a; eval "$$($(PY) -m stack env monitor)"; set +a; $(PY) -m mlops.monitoring
 
 .PHONY: gen
 gen: setup ## Regenerate gen/ from proto/, byte for byte, and docs/features.md

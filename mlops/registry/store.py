@@ -1,5 +1,6 @@
 """The registry of models in MLflow: versions, aliases and the audit of their changes. mlflow-skinny is enough."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ class Registry:
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells the terminal that it may wait, and does not
         self.url = url
         self._client = MlflowClient(tracking_uri=url, registry_uri=url)
 
