@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops.training.attempts import Attempts, Split
+from mlops.training.attempts import WARM_UP_DAYS, Attempts, Split
 from mlops.training.dataset import Dataset
+from mlops.training.fraud.connected import table
 from mlops.training.fraud.truth import DAY_US
 from mlops.training.labels import Bools, DelayedLabels, Ints
+from tests.fakes.models import trained
 
 DAYS, TEST_DAYS, DELAY_DAYS, A_DAY = 200, 40, 20, 12
 NEVER = np.iinfo(np.int64).max
@@ -96,3 +98,32 @@ def test_what_happens_after_the_split_changes_nothing_that_is_trained_on() -> No
 def test_a_history_that_is_too_short_says_so() -> None:
     with pytest.raises(ValueError, match="too short"):
         attempts().split(now_us=100 * DAY_US)
+
+
+def test_the_first_days_are_trained_on_only_where_asked() -> None:
+    of = attempts()
+    first_us = int(of.labels.occurred_us[0])
+    warm = split(of).trained
+    all_of_it = of.split(test_days=TEST_DAYS, warm_up_days=0).trained
+    assert warm.seconds.min() >= first_us // 1_000_000 // 86_400 * 86_400 + WARM_UP_DAYS * 86_400
+    assert all_of_it.seconds.min() == first_us // 1_000_000
+    assert all_of_it.seconds.max() == warm.seconds.max()
+
+
+def test_the_table_of_a_young_platform_tells_honest_from_fraud_by_day() -> None:
+    of = attempts()
+    everybody, nobody = (trained(features=of.values.features, thresholds={"review": at}) for at in (0.0, 1.1))
+    *_, line = table({"all": everybody, "none": nobody}, of, (0, 100))
+    rows = of.values.asked & ((of.labels.occurred_us - of.labels.occurred_us[0]) // DAY_US < 100)
+    frauds = int((rows & of.labels.label).sum())
+    assert line.split() == [
+        "0",
+        "to",
+        "100",
+        f"{rows.sum() - frauds:,}",
+        f"{frauds:,}",
+        "100.0%",
+        "100.0%",
+        "0.0%",
+        "0.0%",
+    ]
