@@ -363,8 +363,8 @@ async def test_each_answer_of_a_decision_is_a_row_with_its_version_and_its_reaso
         await PostgresDecisionStore(opened, batch_rows=10).persist([record])
     found = rows(
         database,
-        "SELECT question, model_name, model_version, model_alias, fallback, fallback_cause, probability, answer, reasons,"
-        " features, features_missing, oldest_feature_ms FROM tidegate.answers ORDER BY question",
+        "SELECT question, model_name, model_version, model_alias, fallback, fallback_cause, probability, answer,"
+        " reasons, features, features_missing, oldest_feature_ms FROM tidegate.answers ORDER BY question",
         role="reader",
     )
     assert [row[0] for row in found] == sorted(name for name, answer in answered.items() if answer.ByteSize())
