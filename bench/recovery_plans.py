@@ -1,6 +1,6 @@
-"""Judges recovery plans in a world, by its truth: what they recover, less what they cost, against the rules' plans.
+"""Judges recovery plans in worlds, by their truth: what they recover, less what they cost, against the rules' plans.
 
-`python -m bench.recovery_plans WORLD MODEL` prints the table. Plans are those of the handler that serves, with its
+`python -m bench.recovery_plans MODEL WORLD…` prints the table. Plans are those of the handler that serves, with its
 guard; each failure is planned for anew. What customers do when they are asked for another card, or not, is known.
 What a person does is not: whoever is handed a payment follows the best course, and costs what a look costs. Fraud does
 not happen among a subscription's payments, and who leaves is not judged: plans are told the same small probability of
@@ -213,11 +213,11 @@ def rows(world: World, truths: Mapping[str, Curve], plan_of: Planner, by_hand: P
     return np.array(made)
 
 
-def by_customer(world: World, made: Floats) -> Sums:
+def by_customer(world: World, made: Floats) -> Floats:
     """Sums of each customer's payments: those stand or fall together."""
     numbers: dict[str, int] = {}
     place = np.array([numbers.setdefault(each.declined.event.customer_id, len(numbers)) for each in world.failed])
-    return Sums(np.column_stack([np.bincount(place, column) for column in made.T]))
+    return np.column_stack([np.bincount(place, column) for column in made.T])
 
 
 def _net(sums: Floats) -> Floats:
@@ -250,30 +250,39 @@ def _percent(measure: Callable[[Floats], Floats], sums: Sums, other: Sums | None
     return f"{found.value * 100:{sign}.1f} [{found.low * 100:{sign}.1f}, {found.high * 100:{sign}.1f}]"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Judge, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.recovery_plans", description=__doc__)
-    parser.add_argument("world", type=Path)
-    parser.add_argument("model", type=Path, help="a retry model's folder")
-    options = parser.parse_args(arguments)
-    tables, values = read_rule_tables(), read_recovery_values()
+def planners(model: Path, values: RecoveryValues) -> dict[str, tuple[Planner, Planner]]:
+    """Those that are compared, each with what a person does who is handed a payment."""
+    tables = read_rule_tables()
     reader = CaseReader(tables)
     ladder = RetryRules(reader.declines, tables.version)
     rules = RecoveryRules(reader.declines, tables.version)
-    retry = RetryModel(ServedRetry(LightGbmModel(options.model, name="retry", version="1", alias="champion")), ladder)
+    retry = RetryModel(ServedRetry(LightGbmModel(model, name="retry", version="1", alias="champion")), ladder)
     by_rules = planner(reader, ladder, rules)
+    mixed = planner(reader, retry, rules)
     decided = planner(reader, retry, RecoveryByValue(_never_looking(values), rules))
-    compared = {
+    return {
         "rules": (by_rules, by_rules),
-        "rules, retries by the model": (planner(reader, retry, rules), planner(reader, retry, rules)),
+        "rules, retries by the model": (mixed, mixed),
         "by value": (planner(reader, retry, RecoveryByValue(values, rules)), decided),
-        "by value, never handing over": (decided, decided),
     }
-    world = World.of(options.world)
-    truths = dict(read_curves(options.world / "labels/curves.parquet"))
-    costs = Costs.of(values)
-    judged = {name: by_customer(world, rows(world, truths, *planners, costs)) for name, planners in compared.items()}
-    lines = [f"{len(world.failed):,} failed payments; 95 % by customers", "", *table(judged, "rules")]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Judge, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.recovery_plans", description=__doc__)
+    parser.add_argument("model", type=Path, help="a retry model's folder")
+    parser.add_argument("worlds", type=Path, nargs="+", help="histories of the simulator, with their labels")
+    options = parser.parse_args(arguments)
+    values = read_recovery_values()
+    costs, compared = Costs.of(values), planners(options.model, values)
+    parts: dict[str, list[Floats]] = {name: [] for name in compared}
+    for folder in options.worlds:
+        world, truths = World.of(folder), dict(read_curves(folder / "labels/curves.parquet"))
+        for name, those in compared.items():
+            parts[name].append(by_customer(world, rows(world, truths, *those, costs)))
+    judged = {name: Sums(np.vstack(found)) for name, found in parts.items()}
+    payments = judged["rules"].rows[:, _ONE].sum()
+    lines = [f"{payments:,.0f} failed payments; 95 % by customers", "", *table(judged, "rules")]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
