@@ -4,7 +4,8 @@ Ours is `python -m services.inference` with a real Valkey and a model of 200 tre
 FraudService.Score, checked, with the entities' states read in one round trip, features made as of the event, reasons
 and provenance. The baseline does the three bare calls one after the other and adds their times: the echo hands bytes
 back, the HMGET asks redis-py for the fields of one of the three entities, the booster predicts a row that is ready.
-One call at a time from one client on uvloop, rounds of both in turn. `assess_p50_ms` is one RPC for all four questions.
+One call at a time from one client on uvloop, rounds of both in turn. `assess_p50_ms` is one RPC for all four questions,
+answered by three models and the plan made of them.
 """
 
 import statistics
@@ -29,9 +30,9 @@ from tidegate.inference.v1.assessment_service_pb2 import (
     AssessRequest,
 )
 from tidegate.inference.v1.assessment_service_pb2_grpc import AssessmentServiceStub
-from tidegate.inference.v1.fraud_service_pb2 import ScoreRequest, ScoreResponse
+from tidegate.inference.v1.fraud_service_pb2 import ScoreRequest
 from tidegate.inference.v1.fraud_service_pb2_grpc import FraudServiceStub
-from tidegate.inference.v1.payment_context_pb2 import PaymentContext
+from tidegate.inference.v1.payment_context_pb2 import PaymentContext, Provenance
 
 from bench.inference import ECHO, assess_request, echo_server, inference_server
 from bench.measure import Result, percentile
@@ -41,12 +42,13 @@ from mlops.features.facts import asked_fact, entity_keys
 from mlops.features.online import NOTHING, STORED_FIELDS, Stored, advanced, fields
 from mlops.features.online_layout import hash_key
 from mlops.registry.artifact import TrainedModel
+from mlops.training.churn.world_recipe import FEATURES as CHURN_FEATURES
 from mlops.training.fraud.world_recipe import RECIPE
 from services.inference.adapters.model_shelf import ModelShelf
 from services.inference.model_store import VersionId
-from services.inference.serving import CHAMPION
+from services.inference.serving import CHAMPION, QUESTIONS, Alias, QuestionName
 from services.runtime.clock import SystemClock
-from tests.fakes.models import trained
+from tests.fakes.models import churn_folder, retry_folder, trained
 
 _TREES: Final = 200
 _QUESTIONS: Final = (QUESTION_FRAUD, QUESTION_RETRY, QUESTION_CHURN, QUESTION_RECOVERY)
@@ -55,7 +57,6 @@ _ROUNDS: Final = 25
 _WARM_UP_ROUNDS: Final = 4
 _EARLIER_PAYMENTS: Final = 40
 _DAY_US: Final = 86_400_000_000
-_VERSION: Final = VersionId("fraud", "1", "bench")
 _NOBODY: Final = "http://127.0.0.1:9"
 """No registry: what its shelf holds is served."""
 
@@ -123,13 +124,16 @@ async def _measured(pieces: Pieces, address: str, payment: PaymentContext) -> Ti
     ):
         request = ScoreRequest(payment=payment)
         score = FraudServiceStub(channel).Score
-        _is_the_models(await score(request))
+        _is_the_models((await score(request)).provenance)
 
         async def ours() -> None:
             await score(request)
 
         everything = AssessRequest(items=[AssessmentItem(payment=payment, questions=_QUESTIONS)])
         assess = AssessmentServiceStub(channel).Assess
+        (answered,) = (await assess(everything)).assessments
+        for question in QUESTIONS:
+            _is_the_models(getattr(answered, question).provenance)
 
         async def all_four() -> None:
             await assess(everything)
@@ -170,8 +174,7 @@ async def _round(call: Call) -> list[float]:
     return times
 
 
-def _is_the_models(answer: ScoreResponse) -> None:
-    made_by = answer.provenance
+def _is_the_models(made_by: Provenance) -> None:
     if made_by.fallback or any(use.missing for use in made_by.features):
         raise AssertionError(f"not answered by the model with its features: {made_by}")
 
@@ -194,9 +197,17 @@ def _write_features(url: str, payment: PaymentContext) -> None:
 
 
 def _shelved(folder: Path) -> TrainedModel:
-    """Put a model where inference finds what its registry named last."""
+    """Put models where inference finds what its registry named last; returns the one of fraud."""
     model = trained(features=RECIPE.features, trees=_TREES)
+    savers: dict[QuestionName, Callable[[Path], object]] = {
+        "fraud": model.save,
+        "churn": lambda into: churn_folder(into, features=CHURN_FEATURES, trees=_TREES),
+        "retry": lambda into: retry_folder(into, trees=_TREES),
+    }
     shelf = ModelShelf(folder)
-    shelf.folder_of(_VERSION, lambda _, into: model.save(into))
-    shelf.remember({("fraud", CHAMPION): _VERSION}, SystemClock().now().timestamp())
+    versions = {name: VersionId(name, "1", "bench") for name in savers}
+    for name, save in savers.items():
+        shelf.folder_of(versions[name], lambda _, into, save=save: save(into))  # type: ignore[misc]  # bound here
+    named: dict[tuple[QuestionName, Alias], VersionId] = {(name, CHAMPION): each for name, each in versions.items()}
+    shelf.remember(named, SystemClock().now().timestamp())
     return model
