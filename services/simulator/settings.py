@@ -44,6 +44,7 @@ class DemoSettings(SimulatorSettings):
     inference_address: str | None = None
     inference_url: str | None = None
     schema_registry_url: str | None = None
+    mlflow_url: str | None = None
 
 
 def stack_env_file() -> Path:

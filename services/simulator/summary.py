@@ -1,11 +1,13 @@
 """Writes down what became of a run, for people: balance, latency, decisions, where to look."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from tidegate.decisions.v1.payment_decision_pb2 import DecisionAction, PaymentDecision
+from tidegate.inference.v1.payment_context_pb2 import FallbackCause, Provenance
 
 from services.simulator.balance import Line
 from services.simulator.settings import DemoSettings
@@ -13,6 +15,7 @@ from services.simulator.tables.currencies import in_words
 
 _SHORTEST_REASON = 24
 _MOST_OF_ONE_ACTION = 4
+_QUESTIONS = ("fraud", "retry", "churn", "recovery")
 _ACTION_PREFIX = "DECISION_ACTION_"
 # Rows of the table of decisions, most telling first.
 _TELLING = (
@@ -49,6 +52,27 @@ def decisions_text(decisions: Iterable[PaymentDecision], width: int = 120, most:
     return "\n".join([f"{head}why", *rows])
 
 
+def answers_text(decisions: Iterable[PaymentDecision]) -> str:
+    """Who answered which question how often: a version of a model, or rules and why they had to."""
+    counted = Counter(
+        (question, _answered_by(getattr(decision, question).provenance))
+        for decision in decisions
+        for question in _QUESTIONS
+        if decision.HasField(question)
+    )
+    ordered = sorted(counted.items(), key=lambda item: (_QUESTIONS.index(item[0][0]), -item[1]))
+    rows = (f"  {question:<12}{answered_by:<60}{count:>7}" for (question, answered_by), count in ordered)
+    return "\n".join([f"  {'question':<12}{'answered by':<60}{'answers':>7}", *rows])
+
+
+def _answered_by(made_by: Provenance) -> str:
+    if not made_by.fallback:
+        alias = f", {made_by.model_alias}" if made_by.model_alias else ""
+        return f"{made_by.model_name} {made_by.model_version}{alias}"
+    cause = FallbackCause.Name(made_by.fallback_cause).removeprefix("FALLBACK_CAUSE_").lower().replace("_", " ")
+    return f"rules: {cause}"
+
+
 def action_name(decision: PaymentDecision) -> str:
     """Such as "DO_NOT_RETRY"."""
     return DecisionAction.Name(decision.action).removeprefix(_ACTION_PREFIX)
@@ -63,7 +87,8 @@ def why(decision: PaymentDecision) -> str:
     if decision.HasField("retry"):
         return _retry_reason(decision)
     if decision.HasField("fraud"):
-        return _first_reason(decision.fraud) or f"fraud score {decision.fraud.fraud_probability:.2f}"
+        said = _first_reason(decision.fraud)
+        return f"fraud {decision.fraud.fraud_probability:.1%}" + (f": {said}" if said else "")
     return "recorded"
 
 
@@ -80,8 +105,10 @@ def _retry_reason(decision: PaymentDecision) -> str:
     rule = f" [{decision.retry.network_rule}]" if decision.retry.network_rule else ""
     if not decision.retry.HasField("retry_at"):
         return f"{said}{rule}"
-    at = decision.retry.retry_at.ToDatetime(UTC)
-    return f"at {at:%Y-%m-%d %H:%M} UTC: {said}{rule}"
+    at = f"at {decision.retry.retry_at.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"
+    if decision.retry.HasField("success_probability"):
+        at += f", {decision.retry.success_probability:.0%} likely"
+    return f"{at}: {said}{rule}"
 
 
 def _first_reason(answer: Any) -> str:
@@ -125,7 +152,8 @@ def addresses_text(settings: DemoSettings, env_file: Path) -> str:
         ("inference, gRPC", settings.inference_address),
         ("Temporal's UI", settings.temporal_ui_url),
         ("Schema Registry", settings.schema_registry_url and f"{settings.schema_registry_url}/subjects"),
-        ("PostgreSQL", f". {env_file} && psql \"$TIDEGATE_DATABASE_URL\" -c 'TABLE tidegate.decisions'"),
+        ("models in MLflow", settings.mlflow_url),
+        ("PostgreSQL", f". {env_file} && psql \"$TIDEGATE_DATABASE_URL\" -c 'TABLE tidegate.answers'"),
         ("all of it", "make status"),
     )
     return "\n".join(f"  {name:<18}{where}" for name, where in known if where)

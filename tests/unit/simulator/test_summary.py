@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 from tidegate.decisions.v1 import payment_decision_pb2 as pb
+from tidegate.inference.v1.payment_context_pb2 import FALLBACK_CAUSE_FEATURES_UNAVAILABLE, Provenance
 
 from services.simulator.balance import Line
 from services.simulator.settings import DemoSettings
-from services.simulator.summary import addresses_text, balance_text, decisions_text, latency_text, why
+from services.simulator.summary import addresses_text, answers_text, balance_text, decisions_text, latency_text, why
 
 
 def decision(
@@ -60,11 +61,29 @@ def test_the_reason_is_the_strongest_one() -> None:
     retried.retry.network_rule = "visa.30_days"
     retried.retry.reasons.add(code="decline.funds", description="not enough money now")
     assert why(retried) == "at 2026-09-21 14:13 UTC: not enough money now [visa.30_days]"
+    retried.retry.success_probability = 0.382
+    assert why(retried) == "at 2026-09-21 14:13 UTC, 38% likely: not enough money now [visa.30_days]"
+    scored = decision(pb.DECISION_ACTION_REVIEW)
+    scored.fraud.fraud_probability = 0.0417
+    assert why(scored) == "fraud 4.2%"
+    scored.fraud.reasons.add(code="amount", description="the amount is about USD 900")
+    assert why(scored) == "fraud 4.2%: the amount is about USD 900"
     degraded = decision(pb.DECISION_ACTION_RECORD)
     degraded.degraded = True
     degraded.degraded_steps.add(step="assess_payment", cause="unavailable")
     assert why(degraded) == "without assess_payment"
     assert why(decision(pb.DECISION_ACTION_RECORD)) == "recorded"
+
+
+def test_who_answered_is_counted_by_version_and_rules_say_why() -> None:
+    by_model, by_rules = decision(pb.DECISION_ACTION_APPROVE), decision(pb.DECISION_ACTION_APPROVE)
+    by_model.fraud.provenance.MergeFrom(Provenance(model_name="fraud", model_version="3", model_alias="champion"))
+    by_rules.fraud.provenance.MergeFrom(
+        Provenance(model_name="fraud-rules", fallback=True, fallback_cause=FALLBACK_CAUSE_FEATURES_UNAVAILABLE)
+    )
+    _, first, second = answers_text([by_rules, by_model, by_model]).splitlines()
+    assert first.split() == ["fraud", "fraud", "3,", "champion", "2"]
+    assert second.split() == ["fraud", "rules:", "features", "unavailable", "1"]
 
 
 def test_latencies_have_a_row_for_each_stage() -> None:
