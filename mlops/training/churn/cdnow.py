@@ -112,18 +112,25 @@ class Outcome:
     others: tuple[Said, ...]
 
 
-def tried(purchases: Purchases, test_day: int, version: str, recipe: Recipe = RECIPE) -> Outcome:
+def tried(
+    purchases: Purchases, test_day: int, version: str, recipe: Recipe = RECIPE, *, learn_from: Purchases | None = None
+) -> Outcome:
     """Train on what is known when the test's day begins, and ask for everybody who bought before.
 
+    A log of few customers is better judged by what is learned from another one, of the same days.
+
     Raises:
-        ValueError: the log does not hold the test's 90 days, or too little before them.
+        ValueError: the log does not hold the test's 90 days, or that which is learned from too little before them.
     """
+    learned = purchases if learn_from is None else learn_from
     if purchases.day.max() < test_day + GONE_DAYS - 1 or not len(learned_from(test_day)):
         raise ValueError(
             f"the log is of {day_of(purchases.day.min())} to {day_of(purchases.day.max())}: a test from "
             f"{day_of(test_day)} needs {GONE_DAYS} days of it, and {GONE_DAYS} after {FIRST_CUTOFF} before it"
         )
-    trained = rows_at(purchases, sorted(learned_from(test_day)))
+    if learned.day.max() < test_day - 1 or learned.day.min() >= min(learned_from(test_day)):
+        raise ValueError(f"what is learned from holds other days than those before {day_of(test_day)}")
+    trained = rows_at(learned, sorted(learned_from(test_day)))
     tested = rows_at(purchases, [test_day])
     model = train(trained, recipe, code_version=version)
     plain, calibrated = _regressions(trained, tested, PLAIN)
@@ -184,6 +191,12 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     root = argparse.ArgumentParser(prog="python -m mlops.training.churn.cdnow", description=__doc__)
     root.add_argument("--data", type=Path, default=DATA, help="a log in CDNOW's format")
+    root.add_argument(
+        "--learn-from",
+        type=Path,
+        default=DATA if DATA.is_file() else None,
+        help="the log to learn from, of the same days: --data may hold few customers (default: CDNOW's, where it lies)",
+    )
     root.add_argument("--cut-off", type=date.fromisoformat, default=TEST_CUTOFF, help="the day the test begins")
     root.add_argument(
         "--validate", action="store_true", help="the cut-offs the recipe was chosen on, in place of the test"
@@ -198,16 +211,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     cutoffs = VALIDATION_CUTOFFS if options.validate else (options.cut_off,)
     try:
         purchases, beaten = read(options.data), True
+        learn_from = read(options.learn_from) if options.learn_from else None
         for cutoff in cutoffs:
-            outcome = tried(purchases, day_number(cutoff), code_version())
+            outcome = tried(purchases, day_number(cutoff), code_version(), learn_from=learn_from)
             _say([*report(outcome, day_number(cutoff)), ""])
             if behind := lost(outcome.rows, outcome.own, outcome.plain):
                 beaten = False
                 _say([f"not better than {outcome.plain.name} in {', '.join(behind)}"])
         if options.artifact:
             outcome.model.save(options.artifact)
-    except FileNotFoundError:
-        sys.stderr.write(f"{options.data} does not exist; CDNOW's log is public: give its file with --data\n")
+    except FileNotFoundError as error:
+        sys.stderr.write(f"{error.filename} does not exist; CDNOW's log is public: give its file with --data\n")
         return 2
     except ValueError as error:
         sys.stderr.write(f"{error}\n")

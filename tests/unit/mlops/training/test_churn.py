@@ -161,6 +161,17 @@ def test_the_model_is_asked_about_everybody_who_bought_before() -> None:
     assert any(line.startswith("bought in the 90 days before") for line in lines)
 
 
+def test_a_small_log_is_judged_by_what_is_learned_from_another() -> None:
+    made, day, recipe = log(customers=400), START + 455, replace(cdnow.RECIPE, rounds=5)
+    half = int(made.customer[made.day.argmax()]) % 2
+    few = made.where(made.customer % 2 == half)
+    outcome = cdnow.tried(few, day, "test", recipe, learn_from=made)
+    whole = cdnow.tried(made, day, "test", recipe)
+    assert outcome.own.probability.tolist() == whole.own.probability[whole.rows.card % 2 == half].tolist()
+    with pytest.raises(ValueError, match="other days"):
+        cdnow.tried(few, day, "test", recipe, learn_from=made.where(made.day < day - 30))
+
+
 def test_a_log_that_does_not_reach_over_the_test_says_so() -> None:
     with pytest.raises(ValueError, match="a test from 1998-04-01 needs 90 days"):
         cdnow.tried(log(days=500), day_number(cdnow.TEST_CUTOFF), "test")
