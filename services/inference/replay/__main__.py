@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Replay, print the summary and write what was asked for; 2 where it cannot be done."""
+    """Replay, write what was asked for and print the summary; 2 where it cannot be done."""
     options = parser().parse_args(argv)
     try:
         for line in _run(options):
@@ -92,13 +92,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> Iterator[str]:
     report = _replayed(options)
-    yield from summary(report)
+    # Printed last, since who reads the first lines alone (`| head`) ends it; and even where a file cannot be written.
+    try:
+        recorded = _write(report, options)
+    finally:
+        yield from summary(report)
+    yield from recorded
+
+
+def _write(report: Report, options: argparse.Namespace) -> Sequence[str]:
+    """Write what was asked for; a line where it was recorded."""
     if options.json:
         write_json(report, options.json)
     if options.html:
         write_page(report, options.html)
-    if options.record:
-        yield record(report, options.by)
+    return [record(report, options.by)] if options.record else []
 
 
 class Source(NamedTuple):

@@ -1,6 +1,8 @@
 """The command compares what it is told to, over a history's folder, and says in words what it cannot do."""
 
+import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +50,28 @@ def test_an_artifact_against_the_rules_is_told_as_text_json_and_page(
     assert told["after"]["origins"][0]["registered"] is False
     assert told["headline"] in capsys.readouterr().out
     assert "fraud blocking" in written["html"].read_text()
+
+
+def test_what_was_asked_for_is_written_though_nobody_reads_the_summary(
+    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unread(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    written = {kind: tmp_path / f"replay.{kind}" for kind in ("json", "html")}
+    monkeypatch.setattr(sys, "stdout", Unread())
+    replay("fraud", ("rules", "rules"), history, *(f"--{kind}={file}" for kind, file in written.items()))
+    assert json.loads(written["json"].read_text())["headline"] in written["html"].read_text()
+
+
+def test_what_cannot_be_written_costs_no_summary(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay("fraud", ("rules", "rules"), history, "--json", tmp_path / "nowhere" / "replay.json") == FAILED
+    told = capsys.readouterr()
+    assert "fraud" in told.out
+    assert "nowhere" in told.err
 
 
 def test_two_sets_of_rule_tables_are_compared(
