@@ -16,6 +16,11 @@ from services.inference.networks import Network, Networks, network_code
 from services.inference.rules import HOUR_S, Limits, Prohibition, Wait
 from services.inference.tables import RuleTables
 
+# An asker who names no event asks about a failed payment, or the question would make no sense.
+_TRIED_AGAIN = frozenset(("", "payment.failed"))
+_NOT_FAILED = Prohibition(
+    "payment.not_failed", RETRY_ACTION_DO_NOT_RETRY, "the payment did not fail: another attempt would charge it again"
+)
 _NANOS_A_SECOND = 1_000_000_000
 _READINGS_KEPT = 8192
 
@@ -101,10 +106,13 @@ class CaseReader:
         failed = bool(codes.failure_code or codes.decline_class or codes.network_decline_code)
         attempts_s = _with((occurred_s,), payment.previous_attempts)
         card_attempts_s = _with(attempts_s, payment.previous_attempts_other_amounts)
+        reading = self._reading_of(codes)
+        if payment.event_type not in _TRIED_AGAIN:
+            reading = reading._replace(prohibition=_NOT_FAILED)
         return Case(
             payment,
             failed,
-            *self._reading_of(codes),
+            *reading,
             occurred_s,
             attempts_s,
             card_attempts_s,

@@ -11,6 +11,7 @@ from tidegate.inference.v1.payment_context_pb2 import (
     FALLBACK_CAUSE_FEATURES_STALE,
     FALLBACK_CAUSE_FEATURES_UNAVAILABLE,
     FALLBACK_CAUSE_MODEL_ERROR,
+    FALLBACK_CAUSE_NOT_COVERED,
     FALLBACK_CAUSE_UNSPECIFIED,
     FallbackCause,
 )
@@ -65,6 +66,23 @@ def test_without_features_rules_answer_and_say_why(tmp_path: Path, cause: "Fallb
     assert (answer.provenance.model_name, answer.provenance.fallback) == ("fraud-rules", True)
     assert answer.provenance.fallback_cause == cause
     assert len(answer.provenance.features) == len(models.FEATURES)
+
+
+def test_what_the_payment_does_not_show_is_missing(tmp_path: Path) -> None:
+    (answer,) = serving(model(tmp_path)).handler.score(
+        [payment(card_country=None)], AT, [looked_up(known(seconds_ago=60))]
+    )
+    uses = {use.name: use for use in answer.provenance.features}
+    assert (uses["payment:card_foreign"].missing, uses["payment:card_foreign"].HasField("age_ms")) == (True, False)
+    assert not uses["payment:amount_usd"].missing
+
+
+def test_an_amount_of_unknown_worth_is_not_covered(tmp_path: Path) -> None:
+    (answer,) = serving(model(tmp_path)).handler.score(
+        [payment(currency="COP")], AT, [looked_up(known(seconds_ago=60))]
+    )
+    assert (answer.provenance.fallback, answer.provenance.fallback_cause) == (True, FALLBACK_CAUSE_NOT_COVERED)
+    assert "payment:amount_usd" in {use.name for use in answer.provenance.features if use.missing}
 
 
 def test_a_stale_view_is_reported_and_not_used(tmp_path: Path) -> None:

@@ -154,6 +154,26 @@ def test_without_a_models_answer_the_plan_is_the_rules_and_says_why(which: str) 
     plan = planned(declined(recurring=True), told)
     assert (plan.provenance.model_name, plan.provenance.fallback) == ("recovery-rules", True)
     assert plan.provenance.fallback_cause == FALLBACK_CAUSE_FEATURES_STALE
+    assert {each.name for each in plan.provenance.based_on} == {"retry", "fraud", "churn"} - {which}
+
+
+@pytest.mark.parametrize("which", ["retry", "churn"])
+@pytest.mark.parametrize(("fraud", "expected"), [(0.95, []), (0.4, [RECOVERY_STEP_KIND_HAND_OVER])])
+def test_a_known_fraud_is_not_collected_because_another_model_is_away(
+    which: str, fraud: float, expected: list[int]
+) -> None:
+    told = answers(fraud=fraud)
+    made_by = getattr(told, which).provenance
+    made_by.fallback, made_by.fallback_cause = True, FALLBACK_CAUSE_FEATURES_STALE
+    plan = planned(declined(recurring=True), told)
+    assert kinds(plan) == expected
+    assert "fraud" in {each.name for each in plan.provenance.based_on}
+
+
+def test_a_likely_fraud_of_a_small_amount_takes_nobodys_time() -> None:
+    plan = planned(declined(amount_cents=150), answers(fraud=0.4))
+    assert kinds(plan) == []
+    assert [reason.code for reason in plan.reasons] == ["recovery.fraud_likely"]
 
 
 CHANCES = st.floats(0, 1)

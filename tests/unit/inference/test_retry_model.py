@@ -244,3 +244,14 @@ def test_whatever_a_model_says_every_answer_and_every_plan_keeps_the_rules(
             assert judged.wait is None or moment >= OCCURRED + judged.wait.seconds
             assert over_budget(judged, retries[: number + 1]) == []
             latest = moment
+
+
+@pytest.mark.parametrize("event_type", ["payment.succeeded", "payment.refunded", "dispute.created"])
+def test_a_payment_that_did_not_fail_is_never_charged_again(folder: Path, others: Models, event_type: str) -> None:
+    asked = declined(event_type=event_type)
+    by = says(folder, lambda rows: np.full(len(rows), 0.9), others)
+    item = AssessmentItem(payment=asked, questions=[QUESTION_RETRY, QUESTION_RECOVERY])
+    (assessment,) = by.handler.assess([item], AT, [seen(asked)]).assessments
+    assert assessment.retry.action == RETRY_ACTION_DO_NOT_RETRY
+    assert assessment.retry.network_rule == "payment.not_failed"
+    assert RECOVERY_STEP_KIND_RETRY not in {step.kind for step in assessment.recovery.steps}

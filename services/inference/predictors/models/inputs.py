@@ -6,6 +6,7 @@ from typing import Final
 
 from tidegate.inference.v1.payment_context_pb2 import (
     FALLBACK_CAUSE_FEATURES_STALE,
+    FALLBACK_CAUSE_NOT_COVERED,
     FALLBACK_CAUSE_UNSPECIFIED,
     FallbackCause,
     FeatureUse,
@@ -13,12 +14,14 @@ from tidegate.inference.v1.payment_context_pb2 import (
 )
 
 from mlops.features.catalog import FEATURES, VIEWS, Entity
+from mlops.features.currencies import ABOUT_USD_1000
 from mlops.features.online import ViewVector
 from mlops.features.payment import OWN_FEATURES, context_features
 from services.inference.case import Case
 
 OWN_VIEW: Final = "payment"
-"""What the payment itself shows: never stored, always there, of age 0."""
+"""What the payment itself shows: never stored, of age 0 where it shows it."""
+_WORTH: Final = "amount_usd"
 
 _ENTITY_OF_VIEW: Final = {view.name: view.entity for view in VIEWS}
 _CATALOG: Final = {feature.name: feature for feature in FEATURES}
@@ -47,6 +50,8 @@ class Inputs:
             entity: [column for column, (_, whose) in enumerate(self._sources) if whose is entity]
             for entity in self._entities
         }
+        self._own = [(column, name) for column, name in enumerate(names) if name in OWN_FEATURES]
+        self._needs_worth = _WORTH in names
 
     @property
     def full_names(self) -> Sequence[str]:
@@ -62,8 +67,10 @@ class Inputs:
         """Why no row can be made of a case; unspecified where one can.
 
         An entity that was never seen is none: the model knows such. What is too old is: it may not be used, and an
-        entity that was heard of is no new one.
+        entity that was heard of is no new one. Nor has any model been taught by amounts of unknown worth.
         """
+        if self._needs_worth and case.payment.currency not in ABOUT_USD_1000:
+            return FALLBACK_CAUSE_NOT_COVERED
         if not self._entities:
             return FALLBACK_CAUSE_UNSPECIFIED
         vectors = case.features.vectors
@@ -84,13 +91,16 @@ class Inputs:
         """Add how each feature came to the answer, or why it did not."""
         provenance.MergeFrom(self._uses)
         uses = provenance.features
+        shown = context_features(case.payment)
+        for column, name in self._own:
+            if shown[name] is None:
+                _tell_missing(uses[column])
         vectors = _vectors(case)
         for entity, columns in self._columns.items():
             vector = vectors.get(entity)
             if vector is None or vector.age_us is None:
                 for column in columns:
-                    uses[column].ClearField("age_ms")
-                    uses[column].missing = True
+                    _tell_missing(uses[column])
                 continue
             age_ms = vector.age_us // _MILLISECOND_US
             for column in columns:
@@ -98,6 +108,11 @@ class Inputs:
             if vector.stale:
                 for column in columns:
                     uses[column].stale = True
+
+
+def _tell_missing(use: FeatureUse) -> None:
+    use.ClearField("age_ms")
+    use.missing = True
 
 
 def _vectors(case: Case) -> Mapping[Entity, ViewVector]:

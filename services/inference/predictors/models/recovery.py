@@ -33,6 +33,7 @@ VERSION: Final = "1"
 _DAY_S: Final = 24 * HOUR_S
 _FRAUD: Final = "it is as good as certain to be fraud: nothing is to be recovered"
 _RISKY: Final = "fraud is too likely to collect by a machine: a person decides"
+_NOT_WORTH_A_LOOK: Final = "fraud is too likely to collect by a machine, and the amount is not worth a person's look"
 _CLOSE: Final = "what is best depends on what is not known well, and knowing is worth a person's look"
 _NOTHING: Final = "nothing that helps is worth what it costs"
 
@@ -51,30 +52,39 @@ class RecoveryByValue:
 
     def _plan(self, case: Case, told: Answers, at: Timestamp) -> RecommendPlanResponse:
         used = _used(case, told)
-        for each in used:
-            if each.fallback:
-                return self._by_rules(case, told, each.fallback_cause, at)
-        plan = RecommendPlanResponse(
-            provenance=Provenance(
-                model_name=NAME,
-                model_version=self._version,
-                based_on=[
-                    ModelVersion(name=each.model_name, version=each.model_version, alias=each.model_alias)
-                    for each in used
-                ],
-                predicted_at=at,
-            )
-        )
+        plan = self._empty([each for each in used if not each.fallback], at)
         handed_over = HANDED_OVER.get(case.decline_class)
         if handed_over is not None:
             _hand_over(plan, case, "recovery.handed_over", handed_over.description)
-        elif told.fraud.decision == FRAUD_DECISION_BLOCK:
-            plan.reasons.add(code="recovery.fraud", description=_FRAUD)
-        elif told.fraud.fraud_probability >= self._values.risky_from.value:
-            _hand_over(plan, case, "recovery.fraud_likely", _RISKY)
+        elif not told.fraud.provenance.fallback and self._is_risky(told):
+            # Before anything else is looked at: rules know of no fraud, and would go on to collect.
+            self._leave_to_a_person(plan, case, told)
+        elif missing := [each.fallback_cause for each in used if each.fallback]:
+            return self._by_rules(case, told, plan, missing[0])
         else:
             self._by_value(plan, case, told)
         return plan
+
+    def _empty(self, based_on: Sequence[Provenance], at: Timestamp) -> RecommendPlanResponse:
+        versions = [
+            ModelVersion(name=each.model_name, version=each.model_version, alias=each.model_alias) for each in based_on
+        ]
+        made_by = Provenance(model_name=NAME, model_version=self._version, based_on=versions, predicted_at=at)
+        return RecommendPlanResponse(provenance=made_by)
+
+    def _is_risky(self, told: Answers) -> bool:
+        return (
+            told.fraud.decision == FRAUD_DECISION_BLOCK or told.fraud.fraud_probability >= self._values.risky_from.value
+        )
+
+    def _leave_to_a_person(self, plan: RecommendPlanResponse, case: Case, told: Answers) -> None:
+        """Where there is anything to find out that is worth a person's look."""
+        if told.fraud.decision == FRAUD_DECISION_BLOCK:
+            plan.reasons.add(code="recovery.fraud", description=_FRAUD)
+        elif Payment.of(case, told, self._values).look > case.payment.amount_cents:
+            plan.reasons.add(code="recovery.fraud_likely", description=_NOT_WORTH_A_LOOK)
+        else:
+            _hand_over(plan, case, "recovery.fraud_likely", _RISKY)
 
     def _by_value(self, plan: RecommendPlanResponse, case: Case, told: Answers) -> None:
         payment = Payment.of(case, told, self._values)
@@ -107,9 +117,13 @@ class RecoveryByValue:
             steps.append(_step(RECOVERY_STEP_KIND_PAUSE, paused_s, "pause the subscription until it is paid"))
         return sorted(steps, key=lambda step: step.not_before.seconds)
 
-    def _by_rules(self, case: Case, told: Answers, cause: "FallbackCause", at: Timestamp) -> RecommendPlanResponse:
-        (plan,) = self._rules.plan([case], [told], at)
+    def _by_rules(
+        self, case: Case, told: Answers, empty: RecommendPlanResponse, cause: "FallbackCause"
+    ) -> RecommendPlanResponse:
+        """The rules' plan, which may begin with a model's retry: what it is based on is told all the same."""
+        (plan,) = self._rules.plan([case], [told], empty.provenance.predicted_at)
         plan.provenance.fallback_cause = cause
+        plan.provenance.based_on.extend(empty.provenance.based_on)
         return plan
 
 
