@@ -1,4 +1,4 @@
-"""Reads what recovery plans are weighed by: each number with its range, its source and how far to trust it."""
+"""Reads what recovery plans are weighed by: each number with its source, how far to trust it and, for some, a range."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,16 +18,21 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
-class Ranged(_Strict):
-    """A number that nobody knows well."""
+class Value(_Strict):
+    """A number, and why that one."""
 
     value: Annotated[float, Field(ge=0)]
-    low: Annotated[float, Field(ge=0)]
-    high: float
     unit: str
     # C, marketing and constants without a source, is left out on purpose: nothing may rest on it.
     grade: Literal["A", "B", "own"]
     source: Annotated[str, Field(min_length=1)]
+
+
+class Ranged(Value):
+    """A number that nobody knows well: plans are weighed at both ends too."""
+
+    low: Annotated[float, Field(ge=0)]
+    high: float
 
     @model_validator(mode="after")
     def _in_order(self) -> "Ranged":
@@ -40,25 +45,24 @@ class RecoveryValues(_Strict):
     """recovery_values.yaml."""
 
     brings_card: Mapping[Class, Ranged]
-    comes_unasked: Ranged
+    comes_unasked: Value
     brings_card_days: Ranged
     retries_hold: Ranged
     later_retry_days: Ranged
-    attempt_usd_cents: Ranged
-    message_usd_cents: Ranged
-    look_usd_cents: Ranged
-    dispute_usd_cents: Ranged
-    delay_share_a_day: Ranged
-    payments_to_come: Ranged
-    margin: Ranged
-    leaves_if_unpaid: Ranged
-    leaves_if_asked: Ranged
-    stays_if_offered: Ranged
-    offer_share: Ranged
-    comes_back_if_paused: Ranged
-    pause_after_days: Ranged
-    risky_from: Ranged
-    look_settles: Ranged
+    attempt_usd_cents: Value
+    message_usd_cents: Value
+    look_usd_cents: Value
+    dispute_usd_cents: Value
+    delay_share_a_day: Value
+    payments_to_come: Value
+    margin: Value
+    leaves_if_unpaid: Value
+    leaves_if_asked: Value
+    stays_if_offered: Value
+    offer_share: Value
+    pause_after_days: Value
+    risky_from: Value
+    look_settles: Value
     # Of the file's content.
     version: str
 
