@@ -7,29 +7,39 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 
 from mlops.monitoring.distances import Ks, Psi, Tally, ks, psi
-from mlops.monitoring.predictions import Names, Prediction, Served
+from mlops.monitoring.predictions import RETRY, Names, Prediction, Served
 from mlops.monitoring.rows import FeatureDriftRow, ScoreDriftRow
 from mlops.monitoring.thresholds import Limits, State, Thresholds, worst
 from mlops.registry.profile import Distribution, Profile
+from mlops.registry.retry.inputs import MOMENT
 
 _AT_ONCE: Final = 1_000
+_CHOSEN: Final = frozenset(MOMENT)
 
 ProfileOf: TypeAlias = Callable[[str, str], Profile | None]
 """By name and version; None where the training of that version kept none."""
 
 
 class _Day:
-    """The tallies of one version's day."""
+    """The tallies of one version's day.
 
-    def __init__(self, names: Names, profile: Profile) -> None:
+    A retry model answers of the moment that it chose, and its reference is of moments that nothing chose: score and
+    what depends on the moment lie elsewhere whenever it works, and are not compared.
+    """
+
+    def __init__(self, question: str, names: Names, profile: Profile) -> None:
         self.names = names
         self.profile = profile
+        self.chooses = question == RETRY
         self.score = Tally(profile.score)
         self.said = 0.0
-        self._references = [profile.features.get(_bare(name)) for name in names]
+        self._references = [self._reference(_bare(name)) for name in names]
         self._tallies = [None if each is None else Tally(each) for each in self._references]
         self._values: list[Sequence[float]] = []
         self._scores: list[float] = []
+
+    def _reference(self, name: str) -> Distribution | None:
+        return None if self.chooses and name in _CHOSEN else self.profile.features.get(name)
 
     def add(self, prediction: Prediction) -> None:
         self._values.append(prediction.values)
@@ -55,7 +65,10 @@ class _Day:
 
 
 class Drift:
-    """Counts predictions of models, answers and challengers' alike; what rules answered is none of a model."""
+    """Counts predictions of models, answers and challengers' alike.
+
+    What rules answered is none of a model, nor is it an answer that there is nothing to answer.
+    """
 
     def __init__(self, profile_of: ProfileOf, thresholds: Thresholds) -> None:
         self._profile_of = profile_of
@@ -71,11 +84,13 @@ class Drift:
     def add(self, predictions: Iterable[Prediction]) -> None:
         """Count these."""
         for prediction in predictions:
-            if prediction.fallback or (profile := self._profile(prediction.served)) is None:
+            if prediction.fallback or prediction.says_nothing:
+                continue
+            if (profile := self._profile(prediction.served)) is None:
                 continue
             key = (prediction.served, prediction.names)
             if key not in self._days:
-                self._days[key] = _Day(prediction.names, profile)
+                self._days[key] = _Day(prediction.question, prediction.names, profile)
             self._days[key].add(prediction)
 
     def rows(self) -> Iterator[FeatureDriftRow | ScoreDriftRow]:
@@ -84,7 +99,8 @@ class Drift:
             day.flush()
             for name, reference, tally in day.features():
                 yield self._feature(served, name, reference, tally)
-            yield self._score(served, day)
+            if not day.chooses:
+                yield self._score(served, day)
 
     def _profile(self, served: Served) -> Profile | None:
         key = (served.model_name, served.model_version)

@@ -81,18 +81,13 @@ class Answers:
 
     def add(self, each: Prediction) -> None:
         """Take one prediction more."""
-        if each.fallback or each.question not in LABELS or _says_nothing(each):
+        if each.fallback or each.question not in LABELS or each.says_nothing:
             return
         about = each.payment_id if each.question == "fraud" else each.event_id or each.payment_id
         key = (each.served.model_name, each.served.model_version, each.question, about)
         if key not in self._seen:
             self._seen.add(key)
             self.answers.append(Answer(each.served, each.question, each.event_id, each.score, each.occurred_us))
-
-
-def _says_nothing(each: Prediction) -> bool:
-    """A retry model that found no moment worth a retry gave none a probability: the log has 0."""
-    return each.question == "retry" and each.score == 0
 
 
 def settled_events(answers: Iterable[Answer], now_us: int) -> Mapping[str, Sequence[str]]:

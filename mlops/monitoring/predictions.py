@@ -15,6 +15,7 @@ from mlops.features.facts import microseconds
 
 _MILLION: Final = 1_000_000
 _QUESTION_PREFIX: Final = "QUESTION_"
+RETRY: Final = "retry"
 
 Names: TypeAlias = tuple[str, ...]
 
@@ -47,6 +48,11 @@ class Prediction:
     fallback: bool
     occurred_us: int
     predicted_us: int
+
+    @property
+    def says_nothing(self) -> bool:
+        """A retry model that chose no moment, since none is worth it or allowed, gave no probability: the log has 0."""
+        return self.question == RETRY and self.score == 0
 
 
 class Reader:

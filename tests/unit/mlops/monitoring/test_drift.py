@@ -1,5 +1,7 @@
 """Days are compared with what judged the version, and too few predictions are called so."""
 
+import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from mlops.monitoring.drift import Drift
 from mlops.monitoring.performance import DAY_US
-from mlops.monitoring.predictions import Prediction, Served, day_of
+from mlops.monitoring.predictions import Names, Prediction, Served, day_of
 from mlops.monitoring.report import told_of_drift
 from mlops.monitoring.rows import FeatureDriftRow, ScoreDriftRow
 from mlops.monitoring.thresholds import State, thresholds_of
@@ -93,6 +95,35 @@ def test_days_and_versions_are_told_apart() -> None:
 
 def test_what_rules_answered_is_no_drift_of_the_model() -> None:
     assert found(predictions(rows(2, 10), fallback=True))[1] == []
+
+
+def test_a_retry_is_compared_in_what_the_model_did_not_choose() -> None:
+    """The reference is of retries at moments that nothing chose; half of the answers are that none is worth it."""
+    names = ("payment:amount_usd", "payment:wait_hours")
+    random = np.random.default_rng(5)
+    reference = random.uniform(size=(5_000, 2))
+    profile = Profile.of(tuple(name.removeprefix("payment:") for name in names), reference, reference[:, 0] / 2, {})
+    alike, never = random.uniform(size=(2, 1_000))
+    chosen = [
+        replace(each, score=0.9, values=[amount, 0.1]) for each, amount in zip(retries(names), alike, strict=True)
+    ]
+    without = [
+        replace(each, score=0.0, values=[amount / 9, math.nan])
+        for each, amount in zip(retries(names), never, strict=True)
+    ]
+    drift = Drift(lambda *_: profile, THRESHOLDS)
+    drift.add(chosen + without)
+    (row,) = drift.rows()
+    assert isinstance(row, FeatureDriftRow)
+    assert (row.feature, row.predictions, row.state) == ("payment:amount_usd", 1_000, State.OK)
+
+
+def retries(names: Names) -> list[Prediction]:
+    of_fraud = predictions(rows(2, 1_000))
+    return [
+        replace(each, served=each.served._replace(model_name="retry"), question="retry", names=names)
+        for each in of_fraud
+    ]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(30, State.UNKNOWN), (1_000, State.OK)])
