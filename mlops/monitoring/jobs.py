@@ -62,6 +62,8 @@ class Watch:
         drift, answers, log = Drift(profile_of, self.thresholds), Answers(), self._log()
         period, whole_from = self._period(log), _first_whole_day(log)
         for each in _predictions(log):
+            if not each.is_of_the_judged:
+                continue
             if whole_from is None or each.served.day >= whole_from:
                 answers.add(each)
             if period.holds(each):

@@ -15,6 +15,7 @@ from mlops.features.facts import microseconds
 
 _MILLION: Final = 1_000_000
 _QUESTION_PREFIX: Final = "QUESTION_"
+_FAILED: Final = "payment:failed"
 RETRY: Final = "retry"
 
 Names: TypeAlias = tuple[str, ...]
@@ -53,6 +54,14 @@ class Prediction:
     def says_nothing(self) -> bool:
         """A retry model that chose no moment, since none is worth it or allowed, gave no probability: the log has 0."""
         return self.question == RETRY and self.score == 0
+
+    @property
+    def is_of_the_judged(self) -> bool:
+        """Whether it is of the kind that its model was judged by: fraud by payments that were collected.
+
+        Of failed ones it is asked for the recovery plan's sake, and what they were never comes to be known.
+        """
+        return self.question != "fraud" or _FAILED not in self.names or self.values[self.names.index(_FAILED)] != 1
 
 
 class Reader:

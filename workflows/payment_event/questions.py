@@ -20,7 +20,8 @@ from workflows.payment_event.ports import EarlierAttempts
 
 _BY_EVENT_TYPE: Final[Mapping[str, Sequence[Question]]] = {
     "payment.succeeded": (QUESTION_FRAUD,),
-    "payment.failed": (QUESTION_RETRY, QUESTION_RECOVERY),
+    # A plan is made of the answer on fraud: it is told and stored with it.
+    "payment.failed": (QUESTION_FRAUD, QUESTION_RETRY, QUESTION_RECOVERY),
 }
 
 # What is bounded by the card networks' budgets.
@@ -56,7 +57,7 @@ _WHERE_KNOWN: Final = (
 
 
 def questions_about(event: UnifiedPaymentEvent) -> Sequence[Question]:
-    """Fraud on a success, retry and recovery on a failure, churn wherever the customer is known."""
+    """Fraud on every attempt, retry and recovery on a failure, churn wherever the customer is known."""
     asked = _BY_EVENT_TYPE.get(event.event_type, ())
     return (*asked, QUESTION_CHURN) if event.HasField("customer_id") else asked
 

@@ -143,6 +143,13 @@ def test_two_equal_versions_flip_nothing(tmp_path: Path, served: Serving) -> Non
     assert not any(each.flipped or each.moved for each in found.questions.values())
 
 
+def test_fraud_of_a_payment_that_failed_holds_no_money(served: Serving) -> None:
+    questions = asked(told(5), served)
+    collected = sum(each.event.event_type == "payment.succeeded" for each in questions)
+    assert len(questions) > collected
+    assert difference(questions, served, served).questions["fraud"].asked == collected
+
+
 def test_versions_that_differ_flip_what_they_decide_otherwise(tmp_path: Path) -> None:
     always = partial(models.folder, features=models.FEATURES)
     lenient, strict = (

@@ -71,8 +71,8 @@ def test_a_decision_row_tells_answers_models_and_fallbacks() -> None:
     )
     assert row["recovery_steps"] == ["notify"]
     assert (row["churn_probability"], row["churn_risk"]) == (0.2, "low")
-    assert row["fraud_probability"] is None
-    assert row["models"] == ["retry-rules@1", "churn-rules@1", "recovery-rules@1"]
+    assert (row["fraud_probability"], row["fraud_decision"]) == (0.1, "allow")
+    assert row["models"] == ["fraud-rules@1", "retry-rules@1", "churn-rules@1", "recovery-rules@1"]
     assert row["fallback"] is True
     assert row["decision"]["retry"]["provenance"]["fallback_cause"] == "FALLBACK_CAUSE_NO_MODEL"
 

@@ -147,7 +147,17 @@ def test_a_decision_says_all_that_it_was_based_on() -> None:
     assert decision.retry.provenance.model_name == "retry-rules"
     assert decision.HasField("recovery")
     assert decision.HasField("churn")
-    assert not decision.HasField("fraud")
+    assert decision.HasField("fraud")
+
+
+def test_suspected_fraud_of_a_failed_payment_decides_nothing_by_itself() -> None:
+    event = failed()
+    item = assessment_item(event)
+    assert item is not None
+    assessment = assess(item)
+    assert decide(event, [], assessment, []).action == DECISION_ACTION_RETRY
+    assessment.fraud.decision = FRAUD_DECISION_BLOCK
+    assert decide(event, [], assessment, []).action == DECISION_ACTION_RETRY
 
 
 def test_a_guest_has_no_customer_in_the_decision() -> None:

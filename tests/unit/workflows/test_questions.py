@@ -21,8 +21,8 @@ from workflows.payment_event.questions import assessment_item, payment_context, 
     [
         (succeeded(), {QUESTION_FRAUD, QUESTION_CHURN}),
         (succeeded(customer_id=None), {QUESTION_FRAUD}),
-        (failed(), {QUESTION_RETRY, QUESTION_RECOVERY, QUESTION_CHURN}),
-        (failed(customer_id=None), {QUESTION_RETRY, QUESTION_RECOVERY}),
+        (failed(), {QUESTION_FRAUD, QUESTION_RETRY, QUESTION_RECOVERY, QUESTION_CHURN}),
+        (failed(customer_id=None), {QUESTION_FRAUD, QUESTION_RETRY, QUESTION_RECOVERY}),
         (succeeded(event_type="dispute.created"), {QUESTION_CHURN}),
     ],
 )

@@ -77,3 +77,7 @@ COMMENT ON COLUMN tidegate.answers.oldest_feature_ms IS 'Age of the oldest of th
 COMMENT ON COLUMN tidegate.answers.predicted_at IS 'When it was answered.';
 
 GRANT SELECT ON tidegate.answers TO tidegate_reader;
+
+COMMENT ON COLUMN tidegate.decisions.fraud_probability IS '0 to 1; on attempts to pay, successful or failed.';
+COMMENT ON COLUMN tidegate.decisions.fraud_decision IS
+    'allow, review or block; on attempts to pay. Of a failed one it bears on the recovery plan alone.';

@@ -55,6 +55,14 @@ def test_nothing_is_concluded_before_the_delay_is_over_not_even_of_what_is_dispu
     assert row.state is State.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("question", "failed", "judged_by"), [("fraud", 1.0, False), ("fraud", 0.0, True), ("churn", 1.0, True)]
+)
+def test_fraud_is_judged_by_payments_that_were_collected(question: str, failed: float, *, judged_by: bool) -> None:
+    each = answered(1, 0.5, question, names=("payment:amount_usd", "payment:failed"), values=(20.0, failed))
+    assert each.is_of_the_judged is judged_by
+
+
 def test_after_the_delay_figures_are_made() -> None:
     known = {"stripe:evt_1": disputed(3), "stripe:evt_2": None, "stripe:evt_3": None}
     row = judged([answered(1, 0.9), answered(2, 0.1), answered(3, 0.85)], known, 30)
