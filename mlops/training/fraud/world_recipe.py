@@ -18,6 +18,9 @@ _LEFT_OUT: Final = frozenset(
         "fraud_score_max_30d",
         # Grows with the calendar: it tells which month a row is of, and nothing about the next one.
         "merchant_days_since_first_payment",
+        # In minor units: of a currency with small units they look like a fortune.
+        "amount_avg_30d",
+        "amount_max_30d",
     }
 )
 

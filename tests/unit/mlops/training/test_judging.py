@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mlops.features.catalog import FEATURES as CATALOG
 from mlops.registry.evidence import Evidence
 from mlops.training.baseline import LogisticRegression
 from mlops.training.cards import Purpose, card
@@ -98,5 +99,7 @@ def test_every_feature_of_a_model_speaks_in_words(recipe: Recipe) -> None:
         said = recipe.reasons[feature].say(3.0)
         assert said != recipe.reasons[feature].say(0.0)
         assert "{" not in said
+    minor_units = {each.name for each in CATALOG if each.unit == "minor units"}
+    assert minor_units.isdisjoint(recipe.features), "amounts of different currencies cannot be compared"
     assert recipe.increasing | recipe.decreasing <= set(recipe.features)
     assert set(recipe.features).isdisjoint({"fraud_score_avg_30d", "fraud_score_max_30d"})
