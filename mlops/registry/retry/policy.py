@@ -1,8 +1,10 @@
 """Chooses when to try a declined payment again: the allowed moment of most expected money, or none."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -18,6 +20,7 @@ _CLOSE_STEP_HOURS: Final = 2
 _FAR_STEP_HOURS: Final = 5
 """Hours apart of the moments looked at, and how far the close ones reach. Five hours walk through every hour of the day
 in five days."""
+_LONGEST_DAYS: Final = 60
 
 
 class Probability(Protocol):
@@ -56,6 +59,16 @@ class Terms:
     horizon_days: int = 14
     """From the first attempt on; then the payment is given up."""
 
+    def __post_init__(self) -> None:
+        if not (_are_numbers((self.attempt_usd,)) and self.attempt_usd >= 0):
+            raise ValueError(f"attempt_usd is {self.attempt_usd!r}; it is a number from 0 on")
+        if not (_are_numbers((self.delay_share_a_day,)) and 0 <= self.delay_share_a_day < 1):
+            raise ValueError(f"delay_share_a_day is {self.delay_share_a_day!r}; it is a number from 0 to below 1")
+        if type(self.apart_hours) is not int or self.apart_hours < 1:
+            raise ValueError(f"apart_hours is {self.apart_hours!r}; it is a whole number from 1 on")
+        if type(self.horizon_days) is not int or not 1 <= self.horizon_days <= _LONGEST_DAYS:
+            raise ValueError(f"horizon_days is {self.horizon_days!r}; it is a whole number from 1 to {_LONGEST_DAYS}")
+
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
@@ -70,6 +83,19 @@ class Continuation:
     days: tuple[float, ...]
     shares: tuple[tuple[tuple[float, ...], ...], ...]
 
+    def __post_init__(self) -> None:
+        for name, axis in (("probabilities", self.probabilities), ("days", self.days)):
+            if not axis or not _are_numbers(axis) or any(one >= other for one, other in pairwise(axis)):
+                raise ValueError(f"the outlook's {name} are not ascending numbers")
+        if not self.shares:
+            raise ValueError("the outlook has no table")
+        for left, table in enumerate(self.shares):
+            said = f"the outlook's table for {left} attempts left"
+            if len(table) != len(self.probabilities) or any(len(row) != len(self.days) for row in table):
+                raise ValueError(f"{said} is not of its probabilities by its days")
+            if not all(_are_numbers(row) and min(row) >= 0 for row in table):
+                raise ValueError(f"{said} has a share that is no number from 0 on")
+
     def scaled(self, share: float) -> "Continuation":
         """With this share of everything."""
         tables = tuple(tuple(tuple(share * each for each in row) for row in table) for table in self.shares)
@@ -83,6 +109,14 @@ class Continuation:
         high = min(low + 1, len(table) - 1)
         row = table[low] + (table[high] - table[low]) * (place - low)
         return np.asarray(np.interp(days_left, self.days, row))
+
+
+def _are_numbers(values: Sequence[float]) -> bool:
+    """Of what was read from JSON, whatever it is: NaN is no number, nor is a truth value."""
+    return all(
+        isinstance(each, int | float) and not isinstance(each, bool) and abs(each) <= sys.float_info.max
+        for each in values
+    )
 
 
 NOTHING: Final = Continuation((0.0,), (0.0,), (((0.0,),),))
@@ -150,7 +184,7 @@ class Policy:
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Self:
-        """The policy that `as_json` described."""
+        """The policy that `as_json` described; ValueError, KeyError or TypeError where none can be followed."""
         outlook = data["continuation"]
         shares = tuple(tuple(tuple(row) for row in table) for table in outlook["shares"])
         return cls(

@@ -24,6 +24,7 @@ from tidegate.inference.v1.retry_service_pb2 import (
 )
 
 from mlops.registry.retry.inputs import FEATURES
+from mlops.registry.retry.policy import Policy, Terms
 from services.inference.adapters.lightgbm_model import LightGbmModel
 from services.inference.case import seconds_up
 from services.inference.features import Features
@@ -159,6 +160,14 @@ def test_a_model_without_policy_or_of_other_columns_is_refused(folder: Path, tmp
         fit("retry", LightGbmModel(bare, name="retry", version="1", alias="champion"))
     with pytest.raises(UnknownFeaturesError, match="train it again"):
         fit("retry", LightGbmModel(models.folder(tmp_path / "o"), name="retry", version="1", alias="champion"))
+
+
+def test_a_model_whose_policy_cannot_be_followed_is_refused_with_the_reason(tmp_path: Path) -> None:
+    policy = Policy(Terms()).as_json()
+    policy["terms"]["attempt_usd"] = -1.0
+    broken = models.folder(tmp_path / "b", features=FEATURES, metadata={"name": "retry", "policy": policy})
+    with pytest.raises(UnfitModelError, match="attempt_usd is -1"):
+        fit("retry", LightGbmModel(broken, name="retry", version="1", alias="champion"))
 
 
 def test_the_log_tells_the_chosen_moment_and_the_challengers_own(folder: Path) -> None:

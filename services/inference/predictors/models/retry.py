@@ -57,7 +57,7 @@ def _classified(case: Case) -> PaymentContext:
 
 
 class ServedRetry(ServedModel):
-    """A retry model with the policy that it was stored with. UnfitModelError where it has none."""
+    """A retry model with the policy that it was stored with. UnfitModelError where it has none that can be followed."""
 
     def __init__(self, model: ModelPort) -> None:
         self._situations = RetryInputs(model.features)
@@ -66,6 +66,8 @@ class ServedRetry(ServedModel):
             self._policy = Policy.of_json(model.metadata["policy"])
         except (KeyError, TypeError) as error:
             raise UnfitModelError("it has no policy that this code can read; train it again") from error
+        except ValueError as error:
+            raise UnfitModelError(f"its policy cannot be followed: {error}; train it again") from error
         self._sane = _Sane(model)
 
     def _verdicts(self, cases: Sequence[Case]) -> Sequence[Verdict]:

@@ -1,9 +1,11 @@
 """The retry policy stays within rules and horizon whatever a model says, and weighs money, cost and delay."""
 
 import json
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tidegate.inference.v1.payment_context_pb2 import PaymentContext
@@ -123,6 +125,36 @@ def test_waiting_for_a_little_more_gives_way_when_attempts_are_left() -> None:
 def test_a_policy_is_the_same_after_json() -> None:
     policy = Policy(Terms(attempt_usd=0.3), OUTLOOK)
     assert Policy.of_json(json.loads(json.dumps(policy.as_json()))) == policy
+
+
+BROKEN = [
+    ("terms", {"attempt_usd": math.nan}, "attempt_usd"),
+    ("terms", {"attempt_usd": -0.1}, "attempt_usd"),
+    ("terms", {"attempt_usd": "0.6"}, "attempt_usd"),
+    ("terms", {"delay_share_a_day": 1.0}, "delay_share_a_day"),
+    ("terms", {"delay_share_a_day": -0.005}, "delay_share_a_day"),
+    ("terms", {"apart_hours": 0}, "apart_hours"),
+    ("terms", {"apart_hours": True}, "apart_hours"),
+    ("terms", {"horizon_days": 61}, "horizon_days"),
+    ("terms", {"horizon_days": 14.5}, "horizon_days"),
+    ("continuation", {"shares": []}, "no table"),
+    ("continuation", {"shares": [[[0.0, 0.0]]]}, "0 attempts left is not of its probabilities by its days"),
+    ("continuation", {"shares": [[[0.0, 0.1], [0.0]]]}, "0 attempts left is not of its probabilities by its days"),
+    ("continuation", {"shares": [[[0.0, 0.1], [0.0, math.inf]]]}, "share that is no number"),
+    ("continuation", {"shares": [[[0.0, 0.1], [0.0, -0.2]]]}, "share that is no number"),
+    ("continuation", {"probabilities": [0.6, 0.1]}, "probabilities"),
+    ("continuation", {"probabilities": []}, "probabilities"),
+    ("continuation", {"days": [0.0, math.nan]}, "days"),
+    ("continuation", {"days": [0.0, 10**400]}, "days"),
+]
+"""Of a policy that was stored: what is wrong in which part, and what is said of it."""
+
+
+@pytest.mark.parametrize(("part", "wrong", "says"), BROKEN)
+def test_a_policy_that_cannot_be_followed_is_refused_in_words(part: str, wrong: dict[str, object], says: str) -> None:
+    stored = Policy(Terms(), OUTLOOK).as_json()
+    with pytest.raises(ValueError, match=says):
+        Policy.of_json({**stored, part: {**stored[part], **wrong}})
 
 
 def test_rows_differ_in_the_moment_alone_and_tell_it_rightly() -> None:
