@@ -111,8 +111,8 @@ class Continuation:
         return np.asarray(np.interp(days_left, self.days, row))
 
 
-def _are_numbers(values: Sequence[float]) -> bool:
-    """Of what was read from JSON, whatever it is: NaN is no number, nor is a truth value."""
+def _are_numbers(values: Sequence[object]) -> bool:
+    """Of what was read from JSON, which may be anything: NaN is no number, nor is a truth value."""
     return all(
         isinstance(each, int | float) and not isinstance(each, bool) and abs(each) <= sys.float_info.max
         for each in values
