@@ -55,9 +55,13 @@ def _prepare(context: Context) -> None:
         _format(context)
 
 
+def cluster_id(random: bytes) -> str:
+    """A name for a new cluster, as Kafka writes 128 bits. One that began with "-" would be taken for an option."""
+    return base64.urlsafe_b64encode(bytes((random[0] & 0x7F, *random[1:]))).decode().rstrip("=")
+
+
 def _format(context: Context) -> None:
-    cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
+    tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id(os.urandom(16))]
     argv = [str(JAVA), *KAFKA_JAVA, "-XX:TieredStopAtLevel=1", "-cp", _class_path(), *tool, "-c", _properties(context)]
     done = subprocess.run(
         argv, capture_output=True, text=True, timeout=_FORMAT_SECONDS, check=False, stdin=subprocess.DEVNULL

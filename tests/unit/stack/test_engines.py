@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.engines import ENGINES, UNAWAITED, seaweedfs, valkey
+from stack.engines import ENGINES, UNAWAITED, kafka, seaweedfs, valkey
 from stack.errors import StackError
 from stack.home import Home
 from stack.processes import Launch
@@ -110,3 +110,9 @@ def test_a_senseless_memory_limit_is_refused(context: Context, monkeypatch: pyte
     monkeypatch.setenv("TIDEGATE_STACK_VALKEY_MEMORY_MIB", "1gb")
     with pytest.raises(StackError, match="TIDEGATE_STACK_VALKEY_MEMORY_MIB"):
         launched(context, "valkey")
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_no_cluster_is_named_like_an_option(first: int) -> None:
+    name = kafka.cluster_id(bytes((first, *range(15))))
+    assert (len(name), name[0] in "-_") == (22, False)
