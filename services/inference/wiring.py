@@ -26,6 +26,7 @@ from services.runtime.settings import KafkaSettings, RegistrySettings, read_sett
 _STORE_REST_SECONDS: Final = 0.5
 _MLFLOW_TIMEOUT_SECONDS: Final = 10.0
 _LOG_CLOSE_SECONDS: Final = 3.0
+_STORE_AWAY: Final = "Valkey does not answer: rules answer what models need its features for"
 
 
 def rules_handler(tables: RuleTables) -> Handler:
@@ -48,11 +49,13 @@ class Backing:
         self.serving: Serving = self._serving_of({})
         self.desk = Desk(lambda: self.serving, clock)
         self._models: ModelStore | None = None
+        self._store: Breaker | None = None
 
     @property
     def remarks(self) -> list[str]:
         """What is not as it should be, and keeps nobody from being answered."""
-        return [] if self._models is None else self._models.remarks
+        models = [] if self._models is None else self._models.remarks
+        return [*models, _STORE_AWAY] if self._store is not None and self._store.is_open else models
 
     async def start(self, closing: AsyncExitStack) -> None:
         """Connect what the settings name, on the running loop; `closing` undoes it. None of it need be there yet."""
@@ -63,7 +66,7 @@ class Backing:
             seconds = self._settings.inference_feature_timeout_ms / 1000
             store = OnlineStore(self._settings.redis_url.get_secret_value(), breaker, timeout_seconds=seconds)
             closing.push_async_callback(store.close)
-            self.desk.reader = store
+            self.desk.reader, self._store = store, breaker
         if self._settings.kafka_bootstrap_servers is not None and self._settings.schema_registry_url is not None:
             await self._start_journal(closing)
         if self._settings.mlflow_url is not None:
