@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,18 +89,21 @@ class LightGbmModel:
 
     def probabilities(self, rows: Rows) -> Rows:
         """The probability of each row."""
-        with self._telling_failures():
-            return self._trained.predict(rows)
+        return self._trained.predict(rows)
 
     def judge(self, rows: Rows) -> Sequence[Verdict]:
         """One verdict for each row."""
-        with self._telling_failures():
-            reached = self._leaves(rows) + self._paths.first
-            probabilities = self._trained.calibration.probability(self._paths.margin[reached].sum(axis=1))
-            return [
-                Verdict(_finite(probability), self._reasons(row, self._paths.parts[at].sum(axis=0)))
-                for probability, row, at in zip(probabilities.tolist(), rows, reached, strict=True)
-            ]
+        reached = self._leaves(rows) + self._paths.first
+        probabilities = self._trained.calibration.probability(self._paths.margin[reached].sum(axis=1))
+        return [
+            Verdict(_finite(probability), self._reasons(row, self._paths.parts[at].sum(axis=0)))
+            for probability, row, at in zip(probabilities.tolist(), rows, reached, strict=True)
+        ]
+
+    def failed(self, error: Exception) -> None:
+        """Log it, without its text."""
+        kind, at = type(error).__name__, error_frames(error)
+        _log.error("model.failed", model=self.name, version=self.version, error=kind, at=at)
 
     def _leaves(self, rows: Rows) -> "np.ndarray[Any, np.dtype[np.int64]]":
         """The leaf that each row reaches in each tree."""
@@ -109,15 +111,6 @@ class LightGbmModel:
             return self._single.leaves(rows[0]).astype(np.int64)[None, :]
         leaves = self._trained.booster.predict(rows, pred_leaf=True, num_threads=1)
         return np.asarray(leaves, dtype=np.int64).reshape(len(rows), -1)
-
-    @contextmanager
-    def _telling_failures(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            kind, at = type(error).__name__, error_frames(error)
-            _log.error("model.failed", model=self.name, version=self.version, error=kind, at=at)
-            raise
 
     def _reasons(self, row: Rows, parts: "np.ndarray[Any, np.dtype[np.float32]]") -> Sequence[Reason]:
         strongest = np.argsort(-parts, kind="stable")[:_MOST_REASONS].tolist()

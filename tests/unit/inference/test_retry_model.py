@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from tidegate.inference.v1.assessment_service_pb2 import QUESTION_RECOVERY, QUESTION_RETRY, AssessmentItem
 from tidegate.inference.v1.payment_context_pb2 import (
     FALLBACK_CAUSE_FEATURES_STALE,
@@ -143,6 +144,33 @@ def test_what_is_no_probability_leaves_the_answer_to_rules(folder: Path, wrong: 
     assert answer.provenance.fallback_cause == FALLBACK_CAUSE_MODEL_ERROR
     assert answer.provenance.model_name == "retry-rules"
     assert not answer.HasField("recovery_probability")
+
+
+def no_number(rows: Rows) -> Rows:
+    return np.full(len(rows), np.nan)
+
+
+def raises(rows: Rows) -> Rows:
+    raise RuntimeError(f"the amount was {rows[0, 0]}")
+
+
+@pytest.mark.parametrize(("told", "error"), [(no_number, "ArithmeticError"), (raises, "RuntimeError")])
+def test_whatever_fails_is_logged_once_without_its_text(folder: Path, told: Callable[[Rows], Rows], error: str) -> None:
+    with capture_logs() as logs:
+        recommended(says(folder, told), declined())
+    (line,) = logs
+    assert (line["event"], line["model"], line["version"], line["error"]) == ("model.failed", "retry", "3", error)
+    assert any("retry.py" in frame for frame in line["at"])
+    assert "the amount" not in str(line)
+
+
+def test_a_model_that_fails_in_its_adapter_is_logged_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = LightGbmModel(folder, name="retry", version="3", alias="champion")
+    monkeypatch.setattr(model, "_paths", None)
+    with capture_logs() as logs:
+        answer = recommended(serving_by(TABLES)({("retry", CHAMPION): fit("retry", model)}), declined())
+    assert answer.provenance.fallback_cause == FALLBACK_CAUSE_MODEL_ERROR
+    assert [line["event"] for line in logs] == ["model.failed"]
 
 
 def test_without_fresh_features_rules_answer_and_say_why(folder: Path) -> None:

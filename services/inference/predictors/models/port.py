@@ -61,3 +61,7 @@ class ModelPort(Protocol):
     def judge(self, rows: Rows) -> Sequence[Verdict]:
         """One verdict for each row; NaN is a value that is not known. Any exception: the model failed."""
         ...
+
+    def failed(self, error: Exception) -> None:
+        """Tell who operates it that it gave no answer, or none that can be used: once for each call that hears none."""
+        ...

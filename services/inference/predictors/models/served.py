@@ -60,7 +60,8 @@ class ServedModel:
         try:
             verdicts = self._verdicts(cases)
             return [Outcome(verdict, FALLBACK_CAUSE_UNSPECIFIED) for verdict, _ in zip(verdicts, cases, strict=True)]
-        except Exception:  # noqa: BLE001 - whatever it is, there are rules; the model's adapter has logged it
+        except Exception as error:  # noqa: BLE001 - whatever it is, there are rules
+            self.model.failed(error)
             return [Outcome(None, FALLBACK_CAUSE_MODEL_ERROR)] * len(cases)
 
     def provenance(self, case: Case, at: Timestamp) -> Provenance:
