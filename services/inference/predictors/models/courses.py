@@ -52,7 +52,8 @@ class Payment:
     # What a subscriber brings in later who stays, and how much of that is lost with a payment that is never recovered.
     staying: float
     at_stake: float
-    # The recommended retry: its chance and its day from the failure, and the chance of those after it; 0 where none is.
+    # The recommended retry: its chance and its day from the failure, and what the model's policy counts on after it, a
+    # cautious share that is taken for the chance of later ones; 0 where none is.
     first: float
     later: float
     wait_days: float

@@ -17,7 +17,7 @@ class Verdict(NamedTuple):
     reasons: Sequence[Reason]
     # Where the question is when: the moment that the probability is of, seconds since 1970; None: none is worth it.
     moment_s: int | None = None
-    # And how likely it comes about then or later.
+    # And what is expected then or later, as a share: what comes later is cautious, and less for each day of delay.
     in_the_end: float = 0.0
 
 
