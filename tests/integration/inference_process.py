@@ -52,6 +52,10 @@ class Inference:
         except httpx.TransportError:
             return False
 
+    def remarks(self) -> str:
+        """What /readyz says besides."""
+        return httpx.get(f"{self.url}/readyz", trust_env=False, verify=self._verify()).text
+
     def _verify(self) -> bool:
         return self.ca is None
 

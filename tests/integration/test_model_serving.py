@@ -196,8 +196,11 @@ async def test_without_the_online_store_answers_are_flagged_fallbacks_and_come_b
         assert answer.provenance.fallback_cause == FALLBACK_CAUSE_FEATURES_UNAVAILABLE
         assert answer.provenance.model_name == "fraud-rules"
         if not silent:  # a silent store takes new connections
+            await caller.until(lambda _: "Valkey does not answer" in caller.inference.remarks())
+            assert caller.inference.ready()
             await proxy.open()
         await caller.until(by_model)
+        assert "Valkey" not in caller.inference.remarks()
 
 
 async def test_without_the_registry_what_served_goes_on_serving_over_a_restart_too(
