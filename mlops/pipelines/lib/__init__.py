@@ -1,0 +1,1 @@
+"""How kinds of things work; what exists is said in `defs/`."""

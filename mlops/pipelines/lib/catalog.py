@@ -1,0 +1,69 @@
+"""Opens the Iceberg catalog: SeaweedFS and S3 Tables by signed requests, Apache Polaris by OAuth2."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pyiceberg.catalog import Catalog, load_catalog
+from requests.exceptions import RequestException
+
+from mlops.pipelines.settings import CatalogAuth, LakeSettings
+
+CATALOG: Final = "lake"
+# botocore's own default is to try four times; a caller waits for nothing longer than this.
+_S3_SECONDS: Final = {"s3.connect-timeout": "10.0", "s3.request-timeout": "60.0"}
+
+
+class LakeUnavailableError(Exception):
+    """The lake cannot be had, or refuses; the message says what to do."""
+
+
+def open_catalog(settings: LakeSettings) -> Catalog:
+    """The catalog, asked once. LakeUnavailableError where it does not answer."""
+    try:
+        return load_catalog(CATALOG, **catalog_properties(settings))
+    except RequestException as error:
+        raise LakeUnavailableError(
+            f"the Iceberg catalog does not answer at {settings.catalog_url} ({type(error).__name__}): `make status` "
+            "tells whether it runs, TIDEGATE_CATALOG_URL says where it is looked for"
+        ) from error
+
+
+def catalog_properties(settings: LakeSettings) -> dict[str, str]:
+    """What PyIceberg is told; pure."""
+    told: dict[str, str | None] = {
+        "type": "rest",
+        "uri": settings.catalog_url,
+        "warehouse": settings.catalog_warehouse,
+        **_authentication(settings),
+        **_storage(settings),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _authentication(settings: LakeSettings) -> Mapping[str, str | None]:
+    if settings.catalog_auth is CatalogAuth.SIGV4:
+        return {
+            "rest.sigv4-enabled": "true",
+            "rest.signing-name": settings.catalog_signing_name,
+            "rest.signing-region": settings.s3_region,
+        }
+    credential = settings.catalog_credential
+    return {
+        "credential": None if credential is None else credential.get_secret_value(),
+        "scope": settings.catalog_scope,
+        "oauth2-server-uri": settings.catalog_token_url,
+    }
+
+
+def _storage(settings: LakeSettings) -> Mapping[str, str | None]:
+    """Without keys the catalog vends them (Polaris), or the machine's own role is used."""
+    secret = settings.s3_secret_access_key
+    return {
+        **_S3_SECONDS,
+        "client.region": settings.s3_region,
+        "client.access-key-id": settings.s3_access_key_id,
+        "client.secret-access-key": None if secret is None else secret.get_secret_value(),
+        "s3.endpoint": settings.s3_url,
+        # An endpoint of one's own rarely has a name for every bucket.
+        "s3.force-virtual-addressing": None if settings.s3_url is None else "false",
+    }
