@@ -12,14 +12,20 @@ import pyarrow.compute as pc
 from mlops.features.catalog import FEATURES
 from mlops.features.payment import OWN_FEATURES
 from mlops.features.windows import DAY_US
-from mlops.training.dataset import Bools, Dataset, Ints
+from mlops.training.dataset import Bools, Dataset, HistoryTooShortError, Ints
 from mlops.training.history import event_table
 from mlops.training.labels import DelayedLabels
 
 WARM_UP_DAYS: Final = 30
 """Days at the start of a history that only feed the windows: features of a platform that has just been connected."""
 TEST_DAYS: Final = 60
+"""Fewer where a history is short: no more than are left to learn from (`judging_days`)."""
 ATTEMPTS: Final = ("payment.succeeded", "payment.failed")
+
+
+def judging_days(most: int, span_days: int, delay_days: int) -> int:
+    """How many days judge: `most`, or half of what a short history has left after twice the labels' delay."""
+    return max(1, min(most, (span_days - 2 * delay_days) // 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +64,19 @@ class Attempts:
         )
         return cls(table, labels, values, end_us, segments)
 
-    def split(self, now_us: int | None = None, test_days: int = TEST_DAYS, warm_up_days: int = WARM_UP_DAYS) -> Split:
+    def split(self, now_us: int | None = None, test_days: int | None = None, warm_up_days: int = WARM_UP_DAYS) -> Split:
         """Split as somebody at `now_us` (default: the end of the history) would who keeps the last days for judging.
 
         The first `warm_up_days` only feed the windows. Training stops where labels were not known when the test days
         began; their own labels are those known now.
 
         Raises:
-            ValueError: too little history.
+            HistoryTooShortError: too little history.
         """
         now_us = self.end_us if now_us is None else now_us
+        if test_days is None:
+            span_us = now_us - int(self.labels.occurred_us[0])
+            test_days = judging_days(TEST_DAYS, span_us // DAY_US, self.labels.delay_us // DAY_US)
         until_us = now_us - self.labels.delay_us
         from_us = until_us - test_days * DAY_US
         occurred = self.labels.occurred_us
@@ -75,7 +84,7 @@ class Attempts:
         trained = self.labels.settled(from_us) & (occurred >= warm_us)
         tested = self.values.asked & (occurred >= from_us) & (occurred < until_us)
         if not trained.any() or not tested.any():
-            raise ValueError(
+            raise HistoryTooShortError(
                 f"the history is too short: {warm_up_days} days to warm up, {self.labels.delay_us // DAY_US} of label "
                 f"delay twice and {test_days} of test leave nothing to train on; make one of a year"
             )

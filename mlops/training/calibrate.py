@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlops.registry.calibration import Calibration, Floats, Method, logistic, slants
-from mlops.training.dataset import Bools
+from mlops.training.dataset import Bools, HistoryTooShortError
 
 _NEWTON_STEPS = 100
 _LONGEST_STEP = 2.0
@@ -14,7 +14,7 @@ _RIDGE = 1e-6
 def fit(method: Method, margin: Floats, label: Bools) -> Calibration:
     """Return the calibration under which the labels are likeliest. Both labels must occur."""
     if not label.any() or label.all():
-        raise ValueError("calibration needs rows of both labels; widen the calibration window")
+        raise HistoryTooShortError("calibration needs rows of both labels; widen the calibration window")
     if method == "isotonic":
         return Calibration("isotonic", (), _isotonic_knots(margin, label))
     columns = np.column_stack([*slants(method, margin), np.ones_like(margin)])

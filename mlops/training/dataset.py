@@ -13,6 +13,10 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
+class HistoryTooShortError(ValueError):
+    """There is not enough of the past yet to learn from it, or to judge what was learned."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """Rows in order of time. A label is one that was known when the model is trained: the maker sees to that."""

@@ -4,21 +4,30 @@ Rows become messages and facts first, so that training has no way to a feature t
 """
 
 import hashlib
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from google.protobuf.timestamp_pb2 import Timestamp
+from tidegate.decisions.v1.payment_decision_pb2 import PaymentDecision
+from tidegate.inference.v1.fraud_service_pb2 import ScoreResponse
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from mlops.features import event_rows, parquet
-from mlops.features.catalog import FEATURES, VIEWS
-from mlops.features.facts import microseconds, payment_fact
+from mlops.features.catalog import FEATURES, VIEWS, Entity
+from mlops.features.facts import PaymentFact, microseconds, payment_fact, score_fact
 from mlops.features.history import feature_rows
 from mlops.features.payment import OWN_FEATURES, event_features
+from mlops.features.state import State, encode
 
 HISTORY_FILE: Final = event_rows.HISTORY_FILE
+SCORES_FILE: Final = "scores.parquet"
+"""Our own fraud scores of the history's events, where it has them, in order of decided_at."""
+STATES_FILE: Final = "states.parquet"
+"""Where the history ends: entity, key, and the state in bytes, as the online store keeps it."""
 TABLE_FILE: Final = "table.parquet"
 IDENTITY: Final = ("event_id", "payment_id", "event_type", "merchant_id", "customer_id", "card_fingerprint", "currency")
 """What says whose a row is, as the events have it; never a feature."""
@@ -39,7 +48,8 @@ _ROWS_AT_ONCE: Final = 20_000
 def fingerprint(folder: Path) -> str:
     """SHA-256 over the history and over the code and tables that make features of it: the same, the same table."""
     digest = hashlib.sha256()
-    for file in (folder / HISTORY_FILE, *sorted(_CODE.glob("*.py")), Path(__file__)):
+    scores = [file] if (file := folder / SCORES_FILE).is_file() else []
+    for file in (folder / HISTORY_FILE, *scores, *sorted(_CODE.glob("*.py")), Path(__file__)):
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
@@ -61,6 +71,27 @@ def events(folder: Path) -> Iterator[UnifiedPaymentEvent]:
             yield from map(event_rows.event_of, batch.to_pylist())
 
 
+def facts(folder: Path) -> Iterator[PaymentFact]:
+    """What features are made of, in order of arrival: events, and our own scores where the history has them."""
+    return heapq.merge(map(payment_fact, events(folder)), _scores(folder), key=lambda fact: fact.arrived_at_us)
+
+
+def _scores(folder: Path) -> Iterator[PaymentFact]:
+    file = folder / SCORES_FILE
+    if not file.is_file():
+        return
+    with pq.ParquetFile(file) as scores:
+        for batch in scores.iter_batches(_ROWS_AT_ONCE):
+            for row in batch.to_pylist():
+                score = ScoreResponse(fraud_probability=row.pop("fraud_probability"))
+                decided_at = Timestamp()
+                decided_at.FromDatetime(row.pop("decided_at"))
+                known = {name: value for name, value in row.items() if value is not None}
+                fact = score_fact(PaymentDecision(**known, fraud=score, decided_at=decided_at))
+                if fact is not None:
+                    yield fact
+
+
 def event_table(folder: Path, cache: Path) -> pa.Table:
     """Every event once, in order of arrival: identity, the payment's own features, then the catalog's.
 
@@ -70,11 +101,23 @@ def event_table(folder: Path, cache: Path) -> pa.Table:
     made = cache / fingerprint(folder)
     if not (made / TABLE_FILE).is_file():
         made.mkdir(parents=True, exist_ok=True)
-        parquet.write(feature_rows(map(payment_fact, events(folder)), {}), made)
+        ends: dict[tuple[Entity, str], State] = {}
+        parquet.write(feature_rows(facts(folder), ends), made)
+        pq.write_table(_states(ends), made / STATES_FILE, compression="zstd")
         partial = (made / TABLE_FILE).with_suffix(".partial")
         pq.write_table(_joined(_own(folder), made), partial, compression="zstd")
         partial.replace(made / TABLE_FILE)
     return pq.read_table(made / TABLE_FILE)
+
+
+def _states(ends: Mapping[tuple[Entity, str], State]) -> pa.Table:
+    return pa.table(
+        {
+            "entity": pa.array([entity.value for entity, _ in ends], pa.string()),
+            "key": pa.array([key for _, key in ends], pa.string()),
+            "state": pa.array(list(map(encode, ends.values())), pa.binary()),
+        }
+    )
 
 
 def _own(folder: Path) -> pa.Table:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops.registry.evidence import Estimate, Evidence, SegmentFigures
 from mlops.training import evaluation
-from mlops.training.dataset import Bools, Dataset, Floats, Ints
+from mlops.training.dataset import Bools, Dataset, Floats, HistoryTooShortError, Ints
 
 _ROUNDS: Final = 200
 _SEED: Final = 1
@@ -49,9 +49,11 @@ def judge(
     """Return the evidence; `segments` names for each way to divide the tested rows the part of each.
 
     Raises:
-        ValueError: the tested rows have one label alone.
+        HistoryTooShortError: the tested rows have one label alone.
     """
     label, said = tested.label, candidate.probability
+    if label.all() or not label.any():
+        raise HistoryTooShortError(f"all of the {len(label):,} rows that judge are of one kind; wait for more days")
     return Evidence(
         window=(_day(tested.seconds.min()), _day(tested.seconds.max())),
         against=other.name,

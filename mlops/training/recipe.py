@@ -1,7 +1,7 @@
 """How a classifier is made of a dataset: train, calibrate on later days, set thresholds from costs; any features."""
 
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field
+from dataclasses import Field, asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
@@ -12,7 +12,7 @@ from mlops.registry.artifact import ReasonText, TrainedModel
 from mlops.registry.calibration import Method
 from mlops.training import evaluation
 from mlops.training.calibrate import fit
-from mlops.training.dataset import Bools, Dataset, Ints
+from mlops.training.dataset import Bools, Dataset, HistoryTooShortError, Ints
 
 _DAY = 86_400
 
@@ -87,17 +87,26 @@ class Recipe:
         }
 
 
+def of_short_history(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe, with no more days to calibrate on than are left to grow trees on."""
+    days = (int(dataset.seconds.max()) - int(dataset.seconds.min())) // _DAY + 1
+    return replace(recipe, calibration_days=min(recipe.calibration_days, days // 2))
+
+
 def train(dataset: Dataset, recipe: Recipe, *, code_version: str) -> TrainedModel:
     """Return a model of the whole dataset, calibrated on how its like did on the dataset's last days.
 
     Raises:
-        ValueError: features are missing, or there are too few days or labels to calibrate on.
+        ValueError: features are missing.
+        HistoryTooShortError: there are too few days or labels to calibrate on.
     """
     known = _last_days(dataset, recipe.span_days)
     cut = int(known.seconds.max()) // _DAY * _DAY + _DAY - recipe.calibration_days * _DAY
     late = known.seconds >= cut
     if late.all():
-        raise ValueError(f"{recipe.calibration_days} days of calibration leave nothing to train on; add history")
+        raise HistoryTooShortError(
+            f"{recipe.calibration_days} days of calibration leave nothing to train on; add history"
+        )
     rehearsal = _grow(known.where(~late), recipe)
     held = known.where(late & known.asked)
     margin = np.asarray(

@@ -16,14 +16,14 @@ from mlops.training.baseline import LogisticRegression
 from mlops.training.candidates import Candidate, Champion, Outcome, compared, table
 from mlops.training.cards import Purpose
 from mlops.training.churn.offers import HIGH
-from mlops.training.churn.truth import HORIZON_DAYS, Customers, churn_labels
+from mlops.training.churn.truth import HORIZON_DAYS, leaving
 from mlops.training.churn.world_recipe import RECIPE, REGISTERED_NAME
 from mlops.training.command import run, trainer
 from mlops.training.dataset import Dataset
 from mlops.training.evaluation import roc_auc
 from mlops.training.judging import Answers
 from mlops.training.provenance import code_version
-from mlops.training.recipe import train
+from mlops.training.recipe import of_short_history, train
 
 PLAIN: Final = ("days_since_last_success", "succeeded_payments_90d", "amount_usd")
 """Recency, frequency, amount."""
@@ -54,13 +54,10 @@ def churn_attempts(history: Path, cache: Path) -> Attempts:
     The workflow asks about all of them, a store's customers too: half of the events of a subscription do not say so.
     """
     rows, end_us = attempts_in(history, cache)
-    customers = Customers.of(history, rows)
-    occurred_us = rows.column("occurred_us").to_numpy()
-    here = customers.known & (customers.left_us >= occurred_us)
-    rows = rows.append_column("subscribes", pa.array(customers.subscribes)).filter(pa.array(here))
-    labels = churn_labels(occurred_us[here], customers.left_us[here])
+    truth = leaving(history, rows)
+    rows = rows.filter(pa.array(truth.asked)).append_column("subscribes", pa.array(truth.subscribes))
     asked = np.ones(rows.num_rows, dtype=bool)
-    return Attempts.of(rows, labels, asked=asked, end_us=end_us, segments=("currency", "subscribes", "failed"))
+    return Attempts.of(rows, truth.labels, asked=asked, end_us=end_us, segments=("currency", "subscribes", "failed"))
 
 
 def judged(history: Path, cache: Path, champion: Champion | None, *, days_before_end: int = 0) -> Outcome:
@@ -71,7 +68,7 @@ def judged(history: Path, cache: Path, champion: Champion | None, *, days_before
     """
     attempts = churn_attempts(history, cache)
     split = attempts.split(attempts.end_us - days_before_end * DAY_US)
-    model = _of_horizon(train(split.trained, RECIPE, code_version=code_version()))
+    model = _of_horizon(train(split.trained, of_short_history(RECIPE, split.trained), code_version=code_version()))
     regression = LogisticRegression.of(_plain(split.trained), PLAIN)
     said = regression.predict(_plain(split.tested))
     simple = Answers("recency, frequency, amount", said, model.thresholds[HIGH])

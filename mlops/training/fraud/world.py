@@ -18,7 +18,7 @@ from mlops.training.fraud.truth import fraud_labels
 from mlops.training.fraud.world_recipe import RECIPE, REGISTERED_NAME
 from mlops.training.judging import Answers
 from mlops.training.provenance import code_version
-from mlops.training.recipe import train
+from mlops.training.recipe import of_short_history, train
 
 DECLINE: Final = "decline"
 ASKED: Final = "payment.succeeded"
@@ -56,7 +56,7 @@ def judged(history: Path, cache: Path, champion: Champion | None, *, days_before
     # The first days are learned from too: where a platform has just been connected everybody is new to it, and whoever
     # has not seen that takes them all for thieves.
     split = attempts.split(attempts.end_us - days_before_end * DAY_US, warm_up_days=0)
-    model = train(split.trained, RECIPE, code_version=code_version())
+    model = train(split.trained, of_short_history(RECIPE, split.trained), code_version=code_version())
     regression = LogisticRegression.of(split.trained, OWN_FEATURES)
     simple = Answers("logistic regression", regression.predict(split.tested), model.thresholds[DECLINE])
     return compared(split, model, simple, champion, threshold=DECLINE, history=history)

@@ -12,12 +12,12 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
 from mlops.registry.retry.inputs import DAY_S, Floats
 from mlops.registry.retry.policy import Terms
-from mlops.training.attempts import Split
+from mlops.training.attempts import Split, judging_days
 from mlops.training.baseline import LogisticRegression
 from mlops.training.candidates import Candidate, Champion, Outcome, compared, table
 from mlops.training.cards import Purpose
 from mlops.training.command import run, trainer
-from mlops.training.dataset import Dataset
+from mlops.training.dataset import Dataset, HistoryTooShortError
 from mlops.training.judging import Answers
 from mlops.training.provenance import code_version
 from mlops.training.retry.decisions import Decision, decisions
@@ -66,18 +66,20 @@ class Ages:
         ended: else short waits would be overrepresented.
 
         Raises:
-            ValueError: too little history.
+            HistoryTooShortError: too little history.
         """
-        end_s = max(each.situation.declined_s for each in decided) if decided else 0
+        declined_s = [each.situation.declined_s for each in decided] or [0]
+        end_s = max(declined_s)
         until_s = end_s - (OUTCOME_DAYS + days_before_end) * DAY_S
-        from_s = until_s - TEST_DAYS * DAY_S
+        test_days = judging_days(TEST_DAYS, (end_s - min(declined_s)) // DAY_S - days_before_end, OUTCOME_DAYS)
+        from_s = until_s - test_days * DAY_S
         trained = [each for each in decided if each.situation.declined_s < from_s - OUTCOME_DAYS * DAY_S]
         tested = [
             each for each in decided if from_s <= each.situation.declined_s < until_s and each.retry_s is not None
         ]
         if not tested or not any(each.retry_s is not None for each in trained):
-            raise ValueError(
-                f"the history is too short: {TEST_DAYS} days of test and twice {OUTCOME_DAYS} for outcomes leave no "
+            raise HistoryTooShortError(
+                f"the history is too short: {test_days} days of test and twice {OUTCOME_DAYS} for outcomes leave no "
                 "retry to learn from; make one of a year"
             )
         return cls(trained, tested)

@@ -15,7 +15,7 @@ from mlops.training.churn import cdnow
 from mlops.training.churn.comparison import Said, gain, lost
 from mlops.training.churn.offers import OFFERS
 from mlops.training.churn.purchases import FEATURES, Purchases, Snapshot, day_number, read
-from mlops.training.churn.truth import HORIZON_DAYS, churn_labels
+from mlops.training.churn.truth import ABSENCE_DAYS, HORIZON_DAYS, absence_labels, churn_labels
 from mlops.training.churn.world import churn_attempts
 from mlops.training.dataset import Dataset, Ints
 from services.simulator.adapters import parquet
@@ -47,6 +47,16 @@ def attempts(occurred: Ints, left: Ints) -> Attempts:
         amount_cents=occurred % 97,
     )
     return Attempts(pa.table({"row": np.arange(len(occurred))}), labels, values, DAYS * DAY_US, ())
+
+
+def test_who_stays_away_is_learned_when_the_time_is_over_and_not_before() -> None:
+    occurred = np.array([0, 10, 20]) * DAY_US
+    labels = absence_labels(occurred, np.array([True, False, True]))
+    day_before, on_the_day = ((ABSENCE_DAYS + days) * DAY_US for days in (-1, 0))
+    assert not labels.settled(day_before).any()
+    assert labels.settled(on_the_day).tolist() == [True, False, False]
+    assert labels.as_of(on_the_day).tolist() == [True, False, False]
+    assert labels.as_of(on_the_day + 20 * DAY_US).tolist() == [True, False, True]
 
 
 def test_who_leaves_after_the_split_changes_nothing_that_is_trained_on() -> None:

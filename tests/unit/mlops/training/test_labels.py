@@ -97,7 +97,14 @@ def test_what_happens_after_the_split_changes_nothing_that_is_trained_on() -> No
 
 def test_a_history_that_is_too_short_says_so() -> None:
     with pytest.raises(ValueError, match="too short"):
-        attempts().split(now_us=100 * DAY_US)
+        attempts().split(now_us=60 * DAY_US)
+
+
+def test_a_short_history_is_judged_on_as_many_days_as_it_learns_from() -> None:
+    parts = attempts().split(now_us=100 * DAY_US, warm_up_days=0)
+    days = [each.seconds // 86_400 for each in (parts.trained, parts.tested)]
+    assert (int(days[0].min()), int(days[0].max())) == (0, 29)
+    assert (int(days[1].min()), int(days[1].max())) == (50, 79)
 
 
 def test_the_first_days_are_trained_on_only_where_asked() -> None:

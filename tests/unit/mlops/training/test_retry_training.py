@@ -109,7 +109,7 @@ def test_what_judges_is_later_than_the_end_of_all_that_was_learned_from(decided:
 
 def test_a_short_history_is_refused_with_what_helps(decided: list[Decision]) -> None:
     with pytest.raises(ValueError, match="make one of a year"):
-        Ages.of([each for each in decided if each.situation.declined_s > decided[-1].situation.declined_s - 9_000_000])
+        Ages.of([each for each in decided if each.situation.declined_s > decided[-1].situation.declined_s - 2_000_000])
 
 
 def test_the_outlook_grows_with_days_and_with_attempts(decided: list[Decision]) -> None:
