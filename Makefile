@@ -23,8 +23,8 @@ demo: setup ## Start everything, train the first models, send a few hundred webh
 	@$(WITH_STACK) $(PY) -m services.simulator.demo
 
 .PHONY: up
-up: setup ## Start engines and services on this machine; writes .tidegate/stack.env
-	@$(PY) -m stack up
+up: setup ## Start engines and services on this machine; with PROFILE=lake the lakehouse too; writes .tidegate/stack.env
+	@$(PY) -m stack up $(if $(PROFILE),--profile $(PROFILE))
 
 .PHONY: down
 down: setup ## Stop services and engines; data stays

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stack.commands import down, env, lock, logs, status, up
 from stack.errors import StackError
+from stack.lake import PROFILE
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -33,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument(
         "--engines-only", action="store_true", help="only the engines: no topics, no tables, no services"
     )
+    start.add_argument(
+        "--profile", choices=[PROFILE], help="also the lakehouse: Trino, Dagster, Superset (it is fetched first)"
+    )
     stop = commands.add_parser("down", help="stop services and engines; data is kept")
     stop.add_argument("names", nargs="*", help="stop these alone; all by default")
     stop.add_argument("--when-gone", type=int, metavar="PID", help="wait until this process is gone, then stop")
@@ -42,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     follow.add_argument("--lines", type=int, default=10, help="lines of each log to begin with")
     follow.add_argument("--no-follow", action="store_true", help="print and return")
     show = commands.add_parser("env", help="print addresses and credentials as environment variables")
-    show.add_argument("name", help="a database role (owner, writer, reader, monitor) or a service")
+    show.add_argument("name", help="a database role (owner, writer, reader, monitor), lake, or a service")
     commands.add_parser("lock", help="regenerate maven.lock (downloads every artifact)")
     return root
 

@@ -19,6 +19,7 @@ import shutil
 import tarfile
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -72,7 +73,7 @@ def fetch_all(artifacts: Sequence[LockedArtifact], client: httpx.Client | None =
 
 
 def unpack(coordinate: str) -> Path:
-    """Return the folder a locked `tar.gz` was unpacked to; the archive itself is not kept.
+    """Return the folder a locked `tar.gz` or `zip` was unpacked to; the archive itself is not kept.
 
     The folder is named by the archive's checksum and appears only when it is complete.
     """
@@ -89,7 +90,7 @@ def unpack(coordinate: str) -> Path:
 
 
 def unpacked_path(coordinate: str) -> Path:
-    """Where the cache keeps the folder of a locked `tar.gz`, whether it is there or not."""
+    """Where the cache keeps the folder of a locked archive, whether it is there or not."""
     artifact = read_lock().find(Coordinate.parse(coordinate))
     name = f"{artifact.coordinate.artifact}-{artifact.coordinate.version}-{artifact.sha256[:12]}"
     return cache_directory() / "unpacked" / name
@@ -243,14 +244,22 @@ def _unpack_into(archive: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=target.parent) as partial:
         content = Path(partial) / "content"
-        with tarfile.open(archive) as tar:
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
-            tar.extractall(content)  # noqa: S202 -- its checksum was verified
+        _extract(archive, content)
         try:
             content.rename(target)
         except OSError:
             if not target.is_dir():  # else another stack was faster: its folder is as good
                 raise
+
+
+def _extract(archive: Path, content: Path) -> None:
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as folder:
+            folder.extractall(content)  # noqa: S202 -- its checksum was verified
+        return
+    with tarfile.open(archive) as tar:
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # from Python 3.11.4 on
+        tar.extractall(content)  # noqa: S202 -- its checksum was verified
 
 
 def _is_final(error: httpx.TransportError | httpx.HTTPStatusError) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from stack.deploy import deploy
 from stack.engines import ENGINES, UNAWAITED, mlflow
 from stack.engines.postgresql import MONITOR, OWNER, READER, WRITER
-from stack.environment import engine_addresses, public_environment, render, store_addresses
+from stack.environment import engine_addresses, lake_addresses, public_environment, render, store_addresses
 from stack.errors import StackError
 from stack.home import STRIPE_WEBHOOK_SECRET, Home, write_private
+from stack.lake import LAKE, PROFILE
 from stack.lifecycle import Stack
 from stack.logs import follow, followers_at_end, known_logs, recent
 from stack.processes import await_end
@@ -27,16 +28,18 @@ ROLES = {"owner": OWNER, "writer": WRITER, "reader": READER, "monitor": MONITOR}
 def up(arguments: Namespace) -> int:
     """Start what does not run; write `stack.env`, after a failure as well: it tells what runs.
 
-    It returns when everything that decisions need is ready.
+    It returns when everything that decisions need is ready, and with the profile `lake` the lakehouse.
     """
     home = Home.from_environment()
     with home.locked():
-        stack = Stack(home, ENGINES, _say) if arguments.engines_only else _whole_stack()
+        stack = Stack(home, [*ENGINES, *LAKE], _say) if arguments.engines_only else _whole_stack()
         try:
             if arguments.names:
-                stack.start_all(stack.settle(), _chosen(stack, arguments.names))
+                chosen = _chosen(stack, arguments.names)
+                stack.start_all(stack.settle([*_core(stack), *chosen]), chosen)
             else:
                 _up_all(stack)
+                _up_lake(stack, asked=arguments.profile == PROFILE)
         finally:
             if stack.state.processes:
                 _write_env(stack)
@@ -58,7 +61,7 @@ def down(arguments: Namespace) -> int:
             stack.stop_all(_chosen(stack, arguments.names))
         else:
             stack.stop_strangers()
-            stack.stop_all([program for program in stack.programs if program not in ENGINES])
+            stack.stop_all([program for program in stack.programs if program not in ENGINES])  # the lakehouse too
             stack.stop_all(ENGINES)
     return 0
 
@@ -70,7 +73,9 @@ def status(arguments: Namespace) -> int:
     if not stack.state.ports:
         _say(f"Nothing was ever started in {stack.home.root}. Run `python -m stack up`.")
         return 0
-    report = collect(_full_context(stack), stack.programs, stack.state)
+    known = {*stack.state.processes, *stack.state.wanted}
+    programs = [program for program in stack.programs if program not in LAKE or program.name in known]
+    report = collect(_full_context(stack), programs, stack.state)
     sys.stdout.write(render_status(report))
     return 1 if report.missing else 0
 
@@ -94,6 +99,10 @@ def logs(arguments: Namespace) -> int:
 def env(arguments: Namespace) -> int:
     """Print the addresses with one database role, or one service's own variables."""
     stack = _whole_stack()
+    if arguments.name == PROFILE:
+        _require_ports(stack, ENGINES)
+        sys.stdout.write(render(lake_addresses(_full_context(stack))))
+        return 0
     if role := ROLES.get(arguments.name):
         _require_ports(stack, ENGINES)
         context = _full_context(stack)
@@ -118,8 +127,8 @@ def lock(arguments: Namespace) -> int:
 
 def _up_all(stack: Stack) -> None:
     _say(f"Engines ({stack.home.root})")
-    context = stack.settle()
-    ours = [program for program in stack.programs if program not in ENGINES]
+    context = stack.settle(_core(stack))
+    ours = [program for program in _core(stack) if program not in ENGINES]
     if not ours:
         stack.start_all(context, ENGINES)
         return
@@ -134,6 +143,21 @@ def _up_all(stack: Stack) -> None:
     stack.begin(context, late)  # it takes seconds of processor time, and no decision needs it
 
 
+def _up_lake(stack: Stack, *, asked: bool) -> None:
+    """Start the lakehouse, or what of it was asked for before and not stopped since; after all else, which needs none.
+
+    It is fetched now, for the same reason.
+    """
+    programs = [program for program in LAKE if asked or program.name in stack.state.wanted]
+    if programs:
+        _say("Lakehouse")
+        stack.start_all(stack.settle([*_core(stack), *programs]), programs)
+
+
+def _core(stack: Stack) -> list[Program]:
+    return [program for program in stack.programs if program not in LAKE]
+
+
 def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:
     known = {program.name: program for program in stack.programs}
     if unknown := [name for name in names if name not in known]:
@@ -142,7 +166,7 @@ def _chosen(stack: Stack, names: Sequence[str]) -> list[Program]:
 
 
 def _whole_stack() -> Stack:
-    return Stack(Home.from_environment(), [*ENGINES, *services(NORMALIZERS.read())], _say)
+    return Stack(Home.from_environment(), [*ENGINES, *LAKE, *services(NORMALIZERS.read())], _say)
 
 
 def _require_ports(stack: Stack, programs: Sequence[Program]) -> None:

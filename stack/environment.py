@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 
-from stack.engines import kafka, temporal
+from stack.engines import kafka, temporal, trino
 from stack.engines.apicurio import registry_url
 from stack.engines.mlflow import tracking_url
-from stack.engines.postgresql import READER, database_url
+from stack.engines.postgresql import LAKE, MONITOR, READER, database_url
+from stack.engines.seaweedfs import LAKE_WAREHOUSE, catalog_url, endpoint_url, s3_environment
 from stack.engines.valkey import redis_url
 from stack.home import STRIPE_WEBHOOK_SECRET
 from stack.ports import LOOPBACK
@@ -44,6 +45,35 @@ def store_addresses(context: Context) -> dict[str, str]:
     return {**online_store_address(context), **model_store_address(context)}
 
 
+def lake_addresses(context: Context) -> dict[str, str]:
+    """All that ingest, dbt and orchestration need, with the credentials of the lake: for its own processes alone."""
+    return {
+        **engine_addresses(context, LAKE),
+        **store_addresses(context),
+        **lake_pages(context, context.ports),
+        **s3_environment(context),
+        "TIDEGATE_HOME": str(context.home.root),
+        "TIDEGATE_MONITOR_DATABASE_URL": database_url(context, MONITOR),  # where `make monitor` keeps its findings
+        "TIDEGATE_S3_URL": endpoint_url(context),
+        "TIDEGATE_CATALOG_URL": catalog_url(context),
+        "TIDEGATE_CATALOG_WAREHOUSE": LAKE_WAREHOUSE,
+        "TIDEGATE_CATALOG_AUTH": "sigv4",
+        "TIDEGATE_CATALOG_SIGNING_NAME": "s3tables",
+        "DAGSTER_HOME": str(context.home.data("dagster")),
+    }
+
+
+def lake_pages(context: Context, known: Collection[str]) -> dict[str, str]:
+    """Where Trino, Dagster and Superset are reached: those of them that are among the known."""
+    environment: dict[str, str] = {}
+    if "trino" in known:
+        environment |= {"TIDEGATE_TRINO_URL": trino.url(context), "TIDEGATE_TRINO_USER": trino.USER}
+    for name in ("dagster", "superset"):
+        if name in known:
+            environment[f"TIDEGATE_{name.upper()}_URL"] = f"http://{LOOPBACK}:{context.ports[name]}"
+    return environment
+
+
 def gateway_address(context: Context) -> dict[str, str]:
     """Where webhooks are posted to."""
     return {"TIDEGATE_GATEWAY_URL": f"http://{LOOPBACK}:{context.ports['gateway']}"}
@@ -75,6 +105,7 @@ def public_environment(context: Context, running: Collection[str]) -> dict[str, 
         **engine_addresses(context, READER),
         **store_addresses(context),
         **pages,
+        **lake_pages(context, running),
         **provider_secrets(context),
     }
     if "gateway" in running:

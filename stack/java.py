@@ -22,12 +22,20 @@ _TAIL_LINES = 40
 
 
 def java_command(
-    context: Context, engine: str, options: Sequence[str], program: Sequence[str], arguments: Sequence[str] = ()
+    context: Context,
+    engine: str,
+    options: Sequence[str],
+    program: Sequence[str],
+    arguments: Sequence[str] = (),
+    properties: Sequence[str] = (),
 ) -> list[str]:
-    """The argv that runs `program` (class path and main class, or `-jar`) with JVM options and its own arguments."""
+    """The argv that runs `program` (class path and main class, or `-jar`) with JVM options and its own arguments.
+
+    `properties` are `-Dname=value` of this one home: unlike the options they make no difference to the cache.
+    """
     cache = _shared_cache(engine, options, program)
     flag = f"-XX:AOTCache={cache}" if cache.exists() else f"-XX:AOTCacheOutput={_new_cache(context, engine)}"
-    return [str(JAVA), flag, "-Xlog:aot*=off", *options, *program, *arguments]
+    return [str(JAVA), flag, "-Xlog:aot*=off", *options, *properties, *program, *arguments]
 
 
 def keep_new_cache(context: Context, engine: str, options: Sequence[str], program: Sequence[str]) -> None:
@@ -40,6 +48,11 @@ def keep_new_cache(context: Context, engine: str, options: Sequence[str], progra
         shared.parent.mkdir(parents=True, exist_ok=True)
         new.replace(shared)
     new.unlink(missing_ok=True)
+
+
+def forget_new_cache(context: Context, engine: str) -> None:
+    """Leave out what the run before recorded."""
+    _new_cache(context, engine).unlink(missing_ok=True)
 
 
 def _new_cache(context: Context, engine: str) -> Path:

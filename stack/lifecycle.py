@@ -19,13 +19,24 @@ from stack.program import Context, NotReadyError, Program, launch_fingerprint, s
 _PROBE_INTERVAL_SECONDS = 0.1
 _TAIL_LINES = 15
 _SEARCHED_LINES = 400
+# Frames of a stack trace, and what a JVM says of itself when it records which classes it loaded.
+_UNTELLING = (
+    "at ",
+    "... ",
+    "Picked up JAVA_TOOL_OPTIONS",
+    "AOTCache",
+    "Launching child process",
+    "Reading AOT",
+    "Temporary AOT",
+    "Removed temporary AOT",
+)
 
 Say = Callable[[str], None]
 
 
 def telling(lines: Sequence[str]) -> list[str]:
-    """The lines of a log that tell an operator something: without blank lines and the frames of Java's stack traces."""
-    return [line for line in lines if line.strip() and not line.lstrip().startswith(("at ", "... "))]
+    """The lines of a log that tell an operator something: without blank ones, and without what Java says of itself."""
+    return [line for line in lines if line.strip() and not line.lstrip().startswith(_UNTELLING)]
 
 
 class SkippedError(Exception):
@@ -57,16 +68,20 @@ class Stack:
     def __post_init__(self) -> None:
         self.state = self.home.read_state()
 
-    def settle(self) -> Context:
-        """Forget dead processes, make files, ports and secrets present, and return what the programs depend on."""
+    def settle(self, programs: Sequence[Program] | None = None) -> Context:
+        """Forget dead processes, make files, ports and secrets present, and return what the programs depend on.
+
+        Of these programs alone, where they are told: the others are known, and nothing is fetched for them.
+        """
+        programs = self.programs if programs is None else programs
         for name in [name for name, record in self.state.processes.items() if not is_running(record)]:
             del self.state.processes[name]
-        idle = [program for program in self.programs if program.name not in self.state.processes]
+        idle = [program for program in programs if program.name not in self.state.processes]
         if idle:
             require_free_space(self.home.root)
         for program in idle:
             program.fetch()
-        self._choose_ports()
+        self._choose_ports(programs)
         return self.context()
 
     def context(self) -> Context:
@@ -129,7 +144,7 @@ class Stack:
             self._want_no_more([name])
             self.say(f"  {name:<14} stopped (it is no longer part of the stack)")
 
-    def _choose_ports(self) -> None:
+    def _choose_ports(self, programs: Sequence[Program]) -> None:
         running = self.state.processes
         ours = {
             self.state.ports[port]
@@ -138,7 +153,7 @@ class Stack:
             for port in program.ports
             if port in self.state.ports
         }
-        names = [port for program in self.programs for port in program.ports]
+        names = [port for program in programs for port in program.ports]
         first = first_port_for(str(self.home.root))
         choice = choose_ports(names, self.state.ports, lambda port: port in ours or is_free(port), first)
         for name, (old, new) in choice.moved.items():

@@ -130,6 +130,38 @@ MLFLOW: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# One node, for tables of some million rows on two cores. A query may have half the heap, which is small on purpose: the
+# whole set runs beside it. What is asked is the platform's own work, so nobody signs in; it listens on loopback.
+TRINO: Mapping[str, str] = MappingProxyType(
+    {
+        "node.environment": "tidegate",
+        "coordinator": "true",
+        "node-scheduler.include-coordinator": "true",
+        "query.max-memory-per-node": "384MB",
+        "memory.heap-headroom-per-node": "192MB",
+        "query.max-history": "50",
+        "query.min-expire-age": "5m",
+        "query.max-run-time": "30m",
+        "task.concurrency": "2",
+        "task.max-worker-threads": "4",
+        "task.min-drivers": "4",
+    }
+)
+# Trino writes the same tables as PyIceberg: a commit that another one overtook is tried again, and a table that is
+# made anew under an old name gets a place of its own.
+TRINO_CATALOG: Mapping[str, str] = MappingProxyType(
+    {
+        "connector.name": "iceberg",
+        "iceberg.catalog.type": "rest",
+        "iceberg.rest-catalog.sigv4-enabled": "true",
+        "iceberg.rest-catalog.signing-name": "s3tables",
+        "iceberg.unique-table-location": "true",
+        "iceberg.max-commit-retry": "20",
+        "fs.native-s3.enabled": "true",
+        "s3.path-style-access": "true",
+    }
+)
+
 # Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls
 # after warm-up, so it never pays for the optimising compiler; the broker does.
 JAVA_COMMON: Sequence[str] = (
@@ -140,3 +172,15 @@ JAVA_COMMON: Sequence[str] = (
 )
 KAFKA_JAVA: Sequence[str] = (*JAVA_COMMON, "-Xms64M", "-Xmx384M", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 APICURIO_JAVA: Sequence[str] = (*JAVA_COMMON, "-Xms64M", "-Xmx256M", "-XX:TieredStopAtLevel=1")
+TRINO_JAVA: Sequence[str] = (
+    *JAVA_COMMON,
+    "-Xms128M",
+    "-Xmx768M",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-OmitStackTraceInFastThrow",
+    "-Djdk.attach.allowAttachSelf=true",
+    "-Djdk.nio.maxCachedBufferSize=2000000",
+    "-XX:+EnableDynamicAgentLoading",
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+)

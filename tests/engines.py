@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stack.engines.mlflow import tracking_url
-from stack.engines.postgresql import MONITOR, OWNER, READER, SUPERUSER, WRITER, database_url
+from stack.engines.postgresql import LAKE, MONITOR, OWNER, READER, SUPERUSER, WRITER, database_url
 from stack.engines.seaweedfs import endpoint_url, s3_environment
 from stack.engines.valkey import redis_url
 from stack.environment import engine_addresses
@@ -36,8 +36,9 @@ class Engines:
     temporal_namespace: str
 
     def database_url(self, role: str = "owner", database: str = "tidegate") -> str:
-        """`postgresql://…` of one of the roles owner, writer, reader, monitor, superuser."""
-        roles = {"owner": OWNER, "writer": WRITER, "reader": READER, "monitor": MONITOR, "superuser": SUPERUSER}
+        """`postgresql://…` of one of the roles owner, writer, reader, monitor, lake, superuser."""
+        ours = {"owner": OWNER, "writer": WRITER, "reader": READER, "monitor": MONITOR, "lake": LAKE}
+        roles = {**ours, "superuser": SUPERUSER}
         return database_url(_context(self.home), roles[role], database)
 
     def redis_url(self) -> str:

@@ -1,4 +1,4 @@
-"""One file per engine; each offers `ENGINE`, its row in the stack."""
+"""One file per engine; each offers `ENGINE`, its row in the stack. Those of the lakehouse are in `stack.lake`."""
 
 from __future__ import annotations
 

@@ -30,6 +30,9 @@ SUPERUSER = "postgres"
 DATABASE = "tidegate"
 OWNER, WRITER, READER = "tidegate_owner", "tidegate_writer", "tidegate_reader"
 MONITOR = "tidegate_monitor"
+LAKE = "tidegate_lake"  # reads what is copied into the lake; the migrations grant it that, and nothing else
+DAGSTER = "tidegate_dagster"
+SUPERSET = "tidegate_superset"
 
 _SECRETS: Mapping[str, str] = {
     SUPERUSER: "postgresql_superuser",
@@ -39,6 +42,17 @@ _SECRETS: Mapping[str, str] = {
     MONITOR: "postgresql_monitor",
     REGISTRY_ROLE: "postgresql_registry",
     MLFLOW_ROLE: "postgresql_mlflow",
+    LAKE: "postgresql_lake",
+    DAGSTER: "postgresql_dagster",
+    SUPERSET: "postgresql_superset",
+}
+# Each database and the one role that may enter it, beside those that are granted it below.
+_DATABASES: Mapping[str, str] = {
+    DATABASE: OWNER,
+    REGISTRY_DATABASE: REGISTRY_ROLE,
+    MLFLOW_DATABASE: MLFLOW_ROLE,
+    DAGSTER: DAGSTER,
+    SUPERSET: SUPERSET,
 }
 _PROBE_SECONDS = 2
 _TOOL_SECONDS = 120
@@ -182,12 +196,12 @@ def _ready(context: Context) -> None:
 
 def _provision(context: Context) -> None:
     with psycopg.connect(database_url(context, SUPERUSER, "postgres"), autocommit=True) as connection:
-        for role in (OWNER, WRITER, READER, MONITOR, REGISTRY_ROLE, MLFLOW_ROLE):
-            _ensure_role(connection, role, context.secrets[_SECRETS[role]])
-        _ensure_database(connection, DATABASE, OWNER)
-        _ensure_database(connection, REGISTRY_DATABASE, REGISTRY_ROLE)
-        _ensure_database(connection, MLFLOW_DATABASE, MLFLOW_ROLE)
-        for role in (WRITER, READER, MONITOR):
+        for role in _SECRETS:
+            if role != SUPERUSER:
+                _ensure_role(connection, role, context.secrets[_SECRETS[role]])
+        for database, owner in _DATABASES.items():
+            _ensure_database(connection, database, owner)
+        for role in (WRITER, READER, MONITOR, LAKE):
             grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
             connection.execute(grant.format(sql.Identifier(DATABASE), sql.Identifier(role)))
 

@@ -10,6 +10,9 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
+
+from stack.errors import StackError
 from stack.ports import LOOPBACK
 from stack.probes import answer
 from stack.processes import Launch
@@ -18,6 +21,8 @@ from stack.tuning import SEAWEEDFS, SEAWEEDFS_ENVIRONMENT
 from stack.wheels import installed_program
 
 REGION = "us-east-1"
+LAKE_BUCKET = "tidegate-lake"
+LAKE_WAREHOUSE = f"s3://{LAKE_BUCKET}"
 
 _ACCESS_KEY_ID = "tidegate"
 _SECRET_KEY, _TOKENS_KEY = "s3", "seaweedfs_tokens"
@@ -45,6 +50,11 @@ _SOCKET_FOLDER = Path("/tmp")  # noqa: S108 -- SeaweedFS leaves a caller no choi
 def endpoint_url(context: Context) -> str:
     """Base URL of the S3 API."""
     return f"http://{LOOPBACK}:{context.ports['s3']}"
+
+
+def catalog_url(context: Context) -> str:
+    """Base URL of the Iceberg REST catalog."""
+    return f"http://{LOOPBACK}:{context.ports['s3-iceberg']}"
 
 
 def s3_environment(context: Context) -> dict[str, str]:
@@ -84,10 +94,37 @@ def _ready(context: Context) -> None:
     """Each part answers, and the master knows a volume server to write to."""
     for port in ("seaweedfs-filer", "s3"):
         answer(f"http://{LOOPBACK}:{context.ports[port]}/healthz")
-    answer(f"http://{LOOPBACK}:{context.ports['s3-iceberg']}/v1/config")
+    answer(f"{catalog_url(context)}/v1/config")
     topology = answer(f"http://{LOOPBACK}:{context.ports['seaweedfs-master']}/dir/status").json()["Topology"]
     if not topology["DataCenters"]:
         raise NotReadyError("the volume server has not registered yet")
+
+
+def _provision(context: Context) -> None:
+    """Make the table bucket of the lake, once: its tables are in the catalog, their files in S3."""
+    made = context.home.data("seaweedfs") / f"table-bucket-{LAKE_BUCKET}"
+    if made.exists():
+        return
+    import boto3
+    from botocore.exceptions import ClientError
+
+    keys = s3_environment(context)
+    client = boto3.client(
+        "s3tables",
+        endpoint_url=endpoint_url(context),
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    try:
+        client.create_table_bucket(name=LAKE_BUCKET)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != httpx.codes.CONFLICT:  # there already
+            raise StackError(
+                f"SeaweedFS started, but made no table bucket {LAKE_BUCKET}: {error}",
+                f"See {context.home.log('seaweedfs')}, then run `up` again.",
+            ) from error
+    made.touch()
 
 
 def _remove_sockets(context: Context) -> None:
@@ -98,7 +135,7 @@ def _remove_sockets(context: Context) -> None:
 
 
 def _links(context: Context) -> Mapping[str, str]:
-    return {"S3": endpoint_url(context)}
+    return {"S3": endpoint_url(context), "Iceberg": catalog_url(context)}
 
 
 ENGINE = Program(
@@ -109,6 +146,7 @@ ENGINE = Program(
     prepare=_prepare,
     launch=_launch,
     ready=_ready,
+    provision=_provision,
     settled=_remove_sockets,
     links=_links,
     # Asked politely it waits 15 s for a stream of its own that nobody ends. What it has answered is with the system

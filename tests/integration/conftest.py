@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from psycopg import sql
 
 from stack.deploy import MIGRATE
-from stack.engines.postgresql import MONITOR, OWNER, READER, WRITER
+from stack.engines.postgresql import LAKE, MONITOR, OWNER, READER, WRITER
 from stack.home import REPOSITORY_ROOT
 from tests.engines import Engines, only_one
 
@@ -31,7 +31,7 @@ class Database:
     engines: Engines
 
     def url(self, role: str = "owner") -> str:
-        """`postgresql://…` of one of the roles owner, writer, reader, monitor, superuser."""
+        """`postgresql://…` of one of the roles owner, writer, reader, monitor, lake, superuser."""
         return self.engines.database_url(role, self.name)
 
     def environment(self, role: str = "writer") -> dict[str, str]:
@@ -101,5 +101,5 @@ def _ensure_template(engines: Engines, connection: psycopg.Connection) -> None:
 def _create(connection: psycopg.Connection, name: str, template: str) -> None:
     create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
     connection.execute(create.format(*map(sql.Identifier, (name, OWNER, template))))
-    grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}, {}")
-    connection.execute(grant.format(*map(sql.Identifier, (name, WRITER, READER, MONITOR))))
+    grant = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}, {}, {}")
+    connection.execute(grant.format(*map(sql.Identifier, (name, WRITER, READER, MONITOR, LAKE))))

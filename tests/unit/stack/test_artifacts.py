@@ -2,6 +2,7 @@ import fcntl
 import hashlib
 import resource
 import tarfile
+import zipfile
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,14 +111,28 @@ def test_a_full_disk_is_noticed_before_anything_is_fetched(cache: Path, monkeypa
     assert "TIDEGATE_CACHE" in failure.value.remedy
 
 
-def test_an_archive_is_unpacked_once_and_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def tar_of_a_jar() -> bytes:
     buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         member = tarfile.TarInfo("lib/app.jar")
         member.size = 3
         tar.addfile(member, BytesIO(b"jar"))
-    content = buffer.getvalue()
-    coordinate = Coordinate("org.example", "app", "1", "tar.gz", "all")
+    return buffer.getvalue()
+
+
+def zip_of_a_jar() -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as folder:
+        folder.writestr("lib/app.jar", b"jar")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("packaging", "pack"), [("tar.gz", tar_of_a_jar), ("zip", zip_of_a_jar)])
+def test_an_archive_is_unpacked_once_and_not_kept(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, packaging: str, pack: Callable[[], bytes]
+) -> None:
+    content = pack()
+    coordinate = Coordinate("org.example", "app", "1", packaging, "all")
     locked = LockedArtifact(coordinate, hashlib.sha256(content).hexdigest(), len(content))
     fetch_all([locked], registry(lambda _: httpx.Response(200, content=content)))
     monkeypatch.setattr(artifacts, "read_lock", lambda: artifacts_lock(locked))

@@ -5,28 +5,31 @@ from pathlib import Path
 
 import pytest
 
-from stack.engines import ENGINES, UNAWAITED, kafka, seaweedfs, valkey
+from stack.engines import ENGINES, UNAWAITED, kafka, seaweedfs, trino, valkey
 from stack.errors import StackError
 from stack.home import Home
+from stack.lake import LAKE
 from stack.processes import Launch
 from stack.program import Context, launch_fingerprint
 from stack.services import services
+
+ALL = [*ENGINES, *LAKE]
 
 
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path / "empty-cache"))  # a launch is described, nothing is fetched
-    ports = {port: 20000 + number for number, port in enumerate(port for one in ENGINES for port in one.ports)}
-    secrets = {secret: f"secret-of-{secret}" for one in ENGINES for secret in one.secrets}
+    ports = {port: 20000 + number for number, port in enumerate(port for one in ALL for port in one.ports)}
+    secrets = {secret: f"secret-of-{secret}" for one in ALL for secret in one.secrets}
     return Context(Home(tmp_path), ports, secrets)
 
 
 def launched(context: Context, name: str) -> Launch:
-    (found,) = [one for one in ENGINES if one.name == name]
+    (found,) = [one for one in ALL if one.name == name]
     return found.launch(context)
 
 
-@pytest.mark.parametrize("name", [one.name for one in ENGINES])
+@pytest.mark.parametrize("name", [one.name for one in ALL])
 def test_no_secret_stands_among_the_arguments_where_everybody_can_read_it(context: Context, name: str) -> None:
     assert not [argument for argument in launched(context, name).argv if "secret-of-" in argument]
 
@@ -110,6 +113,53 @@ def test_a_senseless_memory_limit_is_refused(context: Context, monkeypatch: pyte
     monkeypatch.setenv("TIDEGATE_STACK_VALKEY_MEMORY_MIB", "1gb")
     with pytest.raises(StackError, match="TIDEGATE_STACK_VALKEY_MEMORY_MIB"):
         launched(context, "valkey")
+
+
+def settings(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def test_trino_is_one_node_on_loopback(context: Context) -> None:
+    server = settings(trino.server_properties(context))
+    assert (server["node.bind-ip"], server["node.internal-address"]) == ("127.0.0.1", "127.0.0.1")
+    assert server["http-server.http.port"] == str(context.ports["trino"])
+    assert (server["coordinator"], server["node-scheduler.include-coordinator"]) == ("true", "true")
+
+
+def test_trinos_catalog_is_that_of_seaweedfs_and_its_file_holds_no_key(context: Context) -> None:
+    text = trino.catalog_properties(context)
+    catalog = settings(text)
+    assert catalog["iceberg.rest-catalog.uri"] == f"http://127.0.0.1:{context.ports['s3-iceberg']}"
+    assert catalog["s3.endpoint"] == f"http://127.0.0.1:{context.ports['s3']}"
+    assert (catalog["iceberg.rest-catalog.sigv4-enabled"], catalog["iceberg.rest-catalog.signing-name"]) == (
+        "true",
+        "s3tables",
+    )
+    assert "secret-of-" not in text
+    assert catalog["s3.aws-secret-key"] == "${ENV:AWS_SECRET_ACCESS_KEY}"
+    assert launched(context, "trino").environment["AWS_SECRET_ACCESS_KEY"] == "secret-of-s3"
+
+
+def test_no_catalog_but_the_lakes_can_keep_trino_from_starting(context: Context) -> None:
+    folder = context.home.data("trino") / "catalog"
+    folder.mkdir(parents=True)
+    (folder / "other.properties").write_text("connector.name=unknown")
+    trino.ENGINE.prepare(context)
+    assert [file.name for file in folder.iterdir()] == ["lake.properties"]
+    assert (folder / "lake.properties").read_text() == trino.catalog_properties(context)
+
+
+def test_another_port_of_the_catalog_restarts_trino(context: Context) -> None:
+    moved = Context(context.home, {**context.ports, "s3-iceberg": 31000}, context.secrets)
+    assert launch_fingerprint(launched(moved, "trino")) != launch_fingerprint(launched(context, "trino"))
+
+
+def test_classes_of_a_run_that_was_not_stopped_are_not_kept(context: Context) -> None:
+    new = context.home.data("trino") / "new.aot"
+    new.parent.mkdir(parents=True)
+    new.touch()
+    trino.ENGINE.prepare(context)
+    assert not new.exists()
 
 
 @pytest.mark.parametrize("first", range(256))

@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 
 from stack.engines import ENGINES
-from stack.environment import public_environment, render
+from stack.environment import lake_addresses, public_environment, render
 from stack.errors import StackError
 from stack.home import Home
+from stack.lake import LAKE
 from stack.program import Context
 from stack.services import NORMALIZERS, services
 
-WHOLE = [*ENGINES, *services(normalizers=2)]
+WHOLE = [*ENGINES, *LAKE, *services(normalizers=2)]
 
 
 @pytest.fixture
@@ -67,6 +68,28 @@ def test_the_online_store_is_entered_by_those_alone_that_use_it(context: Context
         "features",
         "inference",
     }
+
+
+def test_the_lakehouse_is_in_the_file_as_far_as_it_runs_and_the_keys_of_its_store_never_are(context: Context) -> None:
+    environment = public_environment(context, {"kafka", "trino"})
+    assert environment["TIDEGATE_TRINO_URL"] == f"http://127.0.0.1:{context.ports['trino']}"
+    assert not {"TIDEGATE_DAGSTER_URL", "TIDEGATE_SUPERSET_URL"} & set(environment)
+    everything = public_environment(context, {one.name for one in WHOLE})
+    assert "secret-of-s3" not in everything.values()
+
+
+def test_the_lakes_own_processes_read_the_database_and_enter_catalog_and_store(context: Context) -> None:
+    environment = lake_addresses(context)
+    assert "//tidegate_lake:" in environment["TIDEGATE_DATABASE_URL"]
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "secret-of-s3"
+    assert environment["TIDEGATE_CATALOG_WAREHOUSE"] == "s3://tidegate-lake"
+    assert environment["TIDEGATE_CATALOG_URL"] == f"http://127.0.0.1:{context.ports['s3-iceberg']}"
+    assert "TIDEGATE_TRINO_URL" in environment
+
+
+def test_a_lake_whose_trino_was_never_started_has_no_address_of_one(context: Context) -> None:
+    ports = {name: port for name, port in context.ports.items() if name != "trino"}
+    assert "TIDEGATE_TRINO_URL" not in lake_addresses(Context(context.home, ports, context.secrets))
 
 
 def test_the_file_is_one_sorted_assignment_a_line() -> None:

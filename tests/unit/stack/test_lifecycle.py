@@ -201,6 +201,32 @@ def test_the_frames_of_a_java_stack_trace_tell_nothing() -> None:
     assert telling(log) == ["Caused by: java.net.BindException: Address in use"]
 
 
+def test_what_java_says_of_its_class_cache_tells_nothing() -> None:
+    log = [
+        "Configuration is invalid",
+        "Picked up JAVA_TOOL_OPTIONS: -Djava.class.path=a.jar",
+        "AOTCache creation",
+    ]
+    assert telling(log) == ["Configuration is invalid"]
+
+
+def test_nothing_is_fetched_and_no_port_taken_for_what_is_known_but_not_asked_for(
+    make: Callable[..., Stack], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stack.lifecycle.is_free", lambda _: True)
+
+    def fetch() -> None:
+        recorder.events.append("fetched")
+
+    lake = dataclasses.replace(recorder.program("lake"), fetch=fetch, ports=("lake",))
+    database = dataclasses.replace(recorder.program("database"), ports=("database",))
+    stack = make(database, lake)
+    assert set(stack.settle([database]).ports) == {"database"}
+    assert recorder.events == []
+    assert set(stack.settle().ports) == {"database", "lake"}
+    assert recorder.events == ["fetched"]
+
+
 def test_what_was_asked_for_and_did_not_come_up_is_still_wanted(make: Callable[..., Stack], recorder: Recorder) -> None:
     def never(context: Context) -> None:
         raise NotReadyError("silence")

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from stack.engines import ENGINES
+from stack.lake import LAKE
 from stack.processes import Launch
 from stack.program import Context, Kind, Program, launch_fingerprint, start_order
 from stack.services import services
@@ -36,7 +37,7 @@ def test_a_circle_of_needs_is_refused() -> None:
 
 
 def test_the_stacks_own_table_can_be_ordered_and_has_no_name_twice() -> None:
-    everything = [*ENGINES, *services(normalizers=3)]
+    everything = [*ENGINES, *LAKE, *services(normalizers=3)]
     order = names(start_order(everything))
     assert order.index("postgresql") < order.index("apicurio")
     assert order.index("inference") < order.index("orchestrator")
