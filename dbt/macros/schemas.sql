@@ -1,0 +1,4 @@
+{# A model lies in the schema that its folder names, whoever runs it: silver, gold, marts. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}
