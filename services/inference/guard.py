@@ -53,10 +53,17 @@ class NetworkGuard:
     def enforce_plan(self, plan: RecommendPlanResponse, case: Case) -> None:
         """Hold every retry of a plan inside the rules, each counted against the budget of those after it."""
         attempts = Attempts.of(case)
-        taken_back = [index for index, step in enumerate(plan.steps) if not self._allowed(step, case, attempts)]
+        steps = list(plan.steps)
+        taken_back = [
+            index
+            for index, step in enumerate(steps)
+            if step.kind == RECOVERY_STEP_KIND_RETRY and not self._allowed(step, case, attempts)
+        ]
         for index in reversed(taken_back):
             del plan.steps[index]
-        plan.steps.sort(key=_moment)
+        moments = [_moment(step) for step in steps]
+        if moments != sorted(moments):  # half as dear as to sort what is in order
+            plan.steps.sort(key=_moment)
 
     def _bound(self, answer: RecommendStrategyResponse, case: Case) -> None:
         bound = earliest_retry(case, Attempts.of(case))
@@ -69,17 +76,16 @@ class NetworkGuard:
             answer.reasons.append(Reason(code=bound.rule, description=bound.description))
 
     def _allowed(self, step: RecoveryStep, case: Case, attempts: "Attempts") -> bool:
-        """Whether a step may stay; a retry is moved where the rules want it and added to the attempts."""
-        if step.kind != RECOVERY_STEP_KIND_RETRY:
-            return True
+        """Whether a retry may stay; it is moved where the rules want it and added to the attempts."""
         if case.prohibition is not None:
             return False
         bound = earliest_retry(case, attempts)
         if bound.earliest_s - attempts.latest_s > case.limits.longest_wait_s:
             return False
-        if seconds_down(step.not_before) < bound.earliest_s:
-            step.not_before.seconds, step.not_before.nanos = bound.earliest_s, 0
-        attempts.add(seconds_up(step.not_before))
+        planned = step.not_before
+        if seconds_down(planned) < bound.earliest_s:
+            planned.seconds, planned.nanos = bound.earliest_s, 0
+        attempts.add(seconds_up(planned))
         return True
 
 
@@ -124,7 +130,8 @@ def earliest_retry(case: Case, attempts: Attempts) -> Bound:
 
 
 def _moment(step: RecoveryStep) -> tuple[int, int]:
-    return step.not_before.seconds, step.not_before.nanos
+    moment = step.not_before
+    return moment.seconds, moment.nanos
 
 
 def _later(one: Bound, other: Bound) -> Bound:

@@ -1,9 +1,8 @@
 """Answers questions about payments from the predictors' answers, with the network guard as the last step. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -12,6 +11,7 @@ from tidegate.inference.v1.assessment_service_pb2 import (
     QUESTION_FRAUD,
     QUESTION_RECOVERY,
     QUESTION_RETRY,
+    Assessment,
     AssessmentItem,
     AssessResponse,
     Question,
@@ -28,8 +28,6 @@ from services.inference.guard import NetworkGuard
 from services.inference.ports import Answers, ChurnPredictor, FraudPredictor, RecoveryPredictor, RetryPredictor
 
 DEFAULT_HORIZON_DAYS = 30
-
-A = TypeVar("A", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +83,35 @@ class Handler:
     def assess(
         self, items: Sequence[AssessmentItem], at: Timestamp, features: Sequence[Features] = ()
     ) -> AssessResponse:
-        """The answer of AssessmentService.Assess: each predictor is asked once, for all the items that ask for it."""
+        """The answer of AssessmentService.Assess: each predictor is asked once for all the items that ask alike."""
         cases = self.cases([item.payment for item in items], features)
-        asked: defaultdict[Question, list[int]] = defaultdict(list)
+        alike: defaultdict[tuple[Question, ...], list[int]] = defaultdict(list)
         response = AssessResponse()
         for index, item in enumerate(items):
             response.assessments.add().payment_id = item.payment.payment_id
-            for question in item.questions:
-                asked[question].append(index)
-        recovery = asked[QUESTION_RECOVERY]
-        # A plan is made of the other answers: those are found once, whether or not they are asked for too.
-        fraud = self._once(
-            cases, [asked[QUESTION_FRAUD], recovery], lambda some: self._predictors.fraud.score(some, at)
-        )
-        churn = self._once(cases, [asked[QUESTION_CHURN], recovery], lambda some: self._churn(some, at))
-        retry = self._once(cases, [asked[QUESTION_RETRY], recovery], lambda some: self._recommend(some, at))
-        known = [Answers(retry[index], fraud[index], churn[index]) for index in recovery]
-        plans = dict(zip(recovery, self._plan(_pick(cases, recovery), known, at), strict=True))
-        _hand_out(response, "fraud", asked[QUESTION_FRAUD], fraud)
-        _hand_out(response, "churn", asked[QUESTION_CHURN], churn)
-        _hand_out(response, "retry", asked[QUESTION_RETRY], retry)
-        _hand_out(response, "recovery", recovery, plans)
+            alike[tuple(item.questions)].append(index)
+        for questions, indexes in alike.items():
+            assessments = [response.assessments[index] for index in indexes]
+            self._answer(questions, _pick(cases, indexes), at, assessments)
         return response
 
-    @staticmethod
-    def _once(
-        cases: Sequence[Case], asked: Sequence[Sequence[int]], answer: Callable[[Sequence[Case]], Sequence[A]]
-    ) -> dict[int, A]:
-        """Answers for every case that any of these wants one for."""
-        wanted = sorted({index for each in asked for index in each})
-        return dict(zip(wanted, answer(_pick(cases, wanted)), strict=True)) if wanted else {}
+    def _answer(
+        self, questions: Collection[Question], cases: Sequence[Case], at: Timestamp, assessments: Sequence[Assessment]
+    ) -> None:
+        """Put the answers to these questions about each case into its assessment."""
+        planned = QUESTION_RECOVERY in questions  # of the other answers: they are found, whether or not they are asked
+        fraud = self._predictors.fraud.score(cases, at) if planned or QUESTION_FRAUD in questions else ()
+        churn = self._churn(cases, at) if planned or QUESTION_CHURN in questions else ()
+        retry = self._recommend(cases, at) if planned or QUESTION_RETRY in questions else ()
+        if planned:
+            known = [Answers(*each) for each in zip(retry, fraud, churn, strict=True)]
+            _hand_out(assessments, "recovery", self._plan(cases, known, at))
+        if QUESTION_FRAUD in questions:
+            _hand_out(assessments, "fraud", fraud)
+        if QUESTION_CHURN in questions:
+            _hand_out(assessments, "churn", churn)
+        if QUESTION_RETRY in questions:
+            _hand_out(assessments, "retry", retry)
 
     def _churn(self, cases: Sequence[Case], at: Timestamp) -> list[PredictResponse]:
         return self._predictors.churn.predict(cases, [DEFAULT_HORIZON_DAYS] * len(cases), at)
@@ -137,10 +134,9 @@ class Handler:
         return [self._reader.read(payment, each) for payment, each in zip(payments, looked_up, strict=True)]
 
 
-def _hand_out(response: AssessResponse, field: str, indexes: Sequence[int], answers: Mapping[int, Message]) -> None:
-    """Put the answers to one question into the assessments that asked it."""
-    for index in indexes:
-        getattr(response.assessments[index], field).CopyFrom(answers[index])
+def _hand_out(assessments: Sequence[Assessment], field: str, answers: Sequence[Message]) -> None:
+    for assessment, answer in zip(assessments, answers, strict=True):
+        getattr(assessment, field).CopyFrom(answer)
 
 
 def _pick(cases: Sequence[Case], indexes: Sequence[int]) -> Sequence[Case]:

@@ -116,8 +116,9 @@ class Desk:
     async def assess(self, request: AssessRequest, time_left: float | None = None) -> AssessResponse:
         """AssessmentService.Assess; stops between slices when it is cancelled."""
         serving, now = self._serving(), self._now()
-        asked = [_asked(item) if serving.models else () for item in request.items]
-        look_up = await self._look_up(serving, [item.payment for item in request.items], asked, now, time_left)
+        payments = [item.payment for item in request.items]
+        asked = [_asked(item) for item in request.items] if serving.models else ()
+        look_up = await self._look_up(serving, payments, asked, now, time_left)
         response = self._assess(serving, request.items[:SLICE], now, look_up.features(0, SLICE))
         for start in range(SLICE, len(request.items), SLICE):
             await asyncio.sleep(0)
@@ -148,6 +149,8 @@ class Desk:
         time_left: float | None,
     ) -> LookUp:
         """In one round trip, for those payments that a model is asked about; in none where none is."""
+        if not serving.models:
+            return LookUp([None] * len(payments), FALLBACK_CAUSE_FEATURES_UNAVAILABLE)
         now_us = microseconds(now)
         facts = [
             asked_fact(payment, now_us) if serving.looks_up(names) else None
