@@ -1,4 +1,4 @@
-"""Writes dbt's sources: every bronze table with its columns, comments and sensitivity, as contracts and tables state them.
+"""Writes dbt's sources: bronze tables with columns, comments and sensitivity, as contracts and PostgreSQL state them.
 
 Run as `python -m codegen.dbt_sources`, part of `make gen`. Sensitivity is the contracts' option; a column that holds a
 whole message is as sensitive as the most sensitive field in it, and a column of PostgreSQL's own whose comment begins
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -103,13 +103,13 @@ class Contracts:
             image = build_image(Path(scratch) / "image.binpb", workspace)
         self.comments = comments(image.file)
         self.topics = load_topics(workspace / "proto" / "topics")
-        self._pool = DescriptorPool()
+        self._pool: Any = DescriptorPool()  # its type hints are empty
         for file in image.file:  # in the order of their imports
-            self._pool.AddSerializedFile(file.SerializeToString())
+            self._pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
 
     def message(self, name: str) -> Descriptor:
         """A message by its full name."""
-        return self._pool.FindMessageTypeByName(name)
+        return cast("Descriptor", self._pool.FindMessageTypeByName(name))
 
     def enum_words(self, name: str) -> Iterator[tuple[str, int, str]]:
         """An enum's values as people read them, with their numbers and comments; the one that says nothing left out."""
