@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stack.engines import trino
+from stack.engines import dagster, trino
 from stack.program import Program
 
 PROFILE = "lake"
 
-LAKE: tuple[Program, ...] = (trino.ENGINE,)
+LAKE: tuple[Program, ...] = (trino.ENGINE, *dagster.PROGRAMS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 # One broker is its own controller. A kill -9 of it loses nothing that was acknowledged (the page cache outlives the
 # process); after a power cut up to one second may be missing, which is why production runs three brokers and
@@ -161,6 +162,34 @@ TRINO_CATALOG: Mapping[str, str] = MappingProxyType(
         "s3.path-style-access": "true",
     }
 )
+
+# Two runs at a time, and of each kind of work that must not meet itself one: a machine's worth. A run whose process is
+# gone is found within ten seconds, marked as failed and taken up from the step it had come to, twice at most.
+DAGSTER: Mapping[str, Any] = MappingProxyType(
+    {
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+        "run_launcher": {"module": "mlops.pipelines.lib.launcher", "class": "ProcessRunLauncher"},
+        "run_monitoring": {
+            "enabled": True,
+            "start_timeout_seconds": 180,
+            "cancel_timeout_seconds": 60,
+            "max_resume_run_attempts": 0,
+            "poll_interval_seconds": 10,
+        },
+        "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
+        "concurrency": {
+            "runs": {"max_concurrent_runs": 2},
+            "pools": {"default_limit": 1, "granularity": "op"},
+        },
+        "freshness": {"enabled": True},
+        "retention": {
+            "schedule": {"purge_after_days": 90},
+            "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 30}},
+        },
+    }
+)
+DAGSTER_ENVIRONMENT: Mapping[str, str] = MappingProxyType({"DAGSTER_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"})
 
 # Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls
 # after warm-up, so it never pays for the optimising compiler; the broker does.

@@ -1,11 +1,16 @@
 """How engines are described: what a launch says, without starting anything."""
 
+import json
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+import yaml
 
-from stack.engines import ENGINES, UNAWAITED, kafka, seaweedfs, trino, valkey
+from stack.engines import ENGINES, UNAWAITED, dagster, kafka, seaweedfs, trino, valkey
 from stack.errors import StackError
 from stack.home import Home
 from stack.lake import LAKE
@@ -160,6 +165,66 @@ def test_classes_of_a_run_that_was_not_stopped_are_not_kept(context: Context) ->
     new.touch()
     trino.ENGINE.prepare(context)
     assert not new.exists()
+
+
+def test_dagster_keeps_its_state_in_its_own_database_and_its_password_in_no_file(context: Context) -> None:
+    dagster.CODE.prepare(context)
+    files = {file.name: file.read_text() for file in context.home.data("dagster").iterdir()}
+    assert set(files) == {"dagster.yaml", "workspace.yaml"}
+    assert not [name for name, text in files.items() if "secret-of-" in text]
+    assert yaml.safe_load(files["dagster.yaml"])["storage"] == {
+        "postgres": {"postgres_url": {"env": "TIDEGATE_DAGSTER_DATABASE_URL"}}
+    }
+    assert launched(context, "dagster").environment["TIDEGATE_DAGSTER_DATABASE_URL"] == (
+        "postgresql://tidegate_dagster:secret-of-postgresql_dagster"
+        f"@127.0.0.1:{context.ports['postgresql']}/tidegate_dagster"
+    )
+
+
+@pytest.mark.parametrize("name", [one.name for one in dagster.PROGRAMS])
+def test_dagster_tells_nobody_about_its_use(context: Context, name: str) -> None:
+    environment = launched(context, name).environment
+    assert (environment["DAGSTER_DISABLE_TELEMETRY"], environment["DO_NOT_TRACK"]) == ("true", "true")
+    assert yaml.safe_load(dagster.instance_file())["telemetry"] == {"enabled": False}
+
+
+def test_pages_and_daemon_ask_the_one_code_server(context: Context) -> None:
+    (asked,) = yaml.safe_load(dagster.workspace_file(context))["load_from"]
+    assert (asked["grpc_server"]["host"], asked["grpc_server"]["port"]) == ("127.0.0.1", context.ports["dagster-code"])
+    argv = launched(context, "dagster-code").argv
+    assert [argv[argv.index(option) + 1] for option in ("--host", "--port")] == [
+        "127.0.0.1",
+        str(context.ports["dagster-code"]),
+    ]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[psutil.Process]:
+    """A process that leads a session of its own, as runs do."""
+    process = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    yield psutil.Process(process.pid)
+    process.kill()
+    process.wait()
+
+
+def told_of(context: Context, process: psutil.Process, started: str) -> None:
+    folder = context.home.data("dagster") / "workers"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"host": "here", "pid": process.pid, "started": started}))
+
+
+def test_a_run_that_is_left_ends_with_the_daemon(context: Context, sleeper: psutil.Process) -> None:
+    started = Path(f"/proc/{sleeper.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    told_of(context, sleeper, started)
+    dagster.DAEMON.settled(context)
+    assert not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_process_that_got_the_number_of_a_run_is_left_alone(context: Context, sleeper: psutil.Process) -> None:
+    told_of(context, sleeper, "1")
+    (context.home.data("dagster") / "workers" / "half.json").write_text("{")
+    dagster.DAEMON.settled(context)
+    assert sleeper.status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("first", range(256))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.engines import ENGINES
+from stack.engines import ENGINES, dagster
 from stack.environment import lake_addresses, public_environment, render
 from stack.errors import StackError
 from stack.home import Home
@@ -65,6 +65,7 @@ def test_only_those_who_verify_or_send_webhooks_get_the_secret(context: Context)
 def test_the_online_store_is_entered_by_those_alone_that_use_it(context: Context) -> None:
     assert "TIDEGATE_REDIS_URL" in public_environment(context, ())
     assert {one.name for one in WHOLE if "TIDEGATE_REDIS_URL" in one.launch(context).environment} == {
+        *(one.name for one in dagster.PROGRAMS),
         "features",
         "inference",
     }
