@@ -78,6 +78,8 @@ BRONZE: Final = (
 # Columns that ingest adds, and the one table that is its own.
 _STORED_AT: Final = ("stored_at", _MOMENT, "When the row was written where it was ingested from.", "operational")
 _INGESTED_AT: Final = ("ingested_at", _MOMENT, "When the row's batch was appended to the lake.", "operational")
+# PostgreSQL's order of transactions, which ingest reads by; and what is listed last.
+_NOT_IN_BRONZE: Final = ("stored_xid", "stored_at")
 _REJECTED_ROWS: Final = (
     ("source_table", "varchar", "Bronze table that the row was meant for.", "operational"),
     ("rule_id", "varchar", "Row rule that it breaks: mlops/pipelines/lib/row_rules.yaml.", "operational"),
@@ -140,7 +142,7 @@ def columns(bronze: Bronze, contracts: Contracts, known: Mapping[str, Table]) ->
         if column.name in fields and column.kind != "text[]"
         else (column.name, _OF_COLUMNS[column.kind], column.comment, _level(column.kind, column.comment, whole))
         for column in table.columns
-        if column.name != "stored_at"
+        if column.name not in _NOT_IN_BRONZE
     ]
     names = {name for name, *_ in listed}
     added = [_of_field(field, contracts) for field in fields.values() if field.name not in names]

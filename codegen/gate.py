@@ -14,7 +14,7 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-from codegen import published, python
+from codegen import dbt_sources, published, python
 from codegen.image import ROOT, GenerationError, place_validate_proto, run, tool
 
 _CONTRACTS = ("proto", "buf.yaml")
@@ -46,8 +46,19 @@ def check_drift() -> None:
         published.write(fresh / published.PUBLISHED.name)
         if (fresh / published.PUBLISHED.name).read_bytes() != published.PUBLISHED.read_bytes():
             differing.append(published.PUBLISHED.name)
+    differing += _differing_sources()
     if differing:
-        raise GenerationError("gen/ is out of date; run `make gen` and commit:\n  " + "\n  ".join(differing))
+        raise GenerationError(
+            "generated files are out of date; run `make gen` and commit:\n  " + "\n  ".join(differing)
+        )
+
+
+def _differing_sources() -> list[str]:
+    """What `make gen` writes into the dbt project beside models that people write."""
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch)
+        dbt_sources.generate(fresh)
+        return [f"dbt/{file}" for file in _differences(fresh, dbt_sources.OUT)]
 
 
 def base_revision(repository: Path = ROOT) -> str | None:

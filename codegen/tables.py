@@ -11,7 +11,9 @@ MIGRATIONS = ROOT / "services" / "orchestrator" / "migrations" / "versions"
 
 _TABLE = re.compile(r"CREATE TABLE tidegate\.(\w+) \(\n(.*?)\n\)[^;]*;", re.DOTALL)
 _COLUMN = re.compile(r"^ {4}([a-z]\w*)\s+((?:double precision|[a-z]+)(?:\[\])?)(.*?),?$", re.MULTILINE)
-_ADDED = re.compile(r"ALTER TABLE tidegate\.(\w+) ADD COLUMN (\w+) ((?:double precision|[a-z]+)(?:\[\])?)")
+_ADDED = re.compile(
+    r"ALTER TABLE tidegate\.(\w+) ADD COLUMN (?:IF NOT EXISTS )?(\w+) ((?:double precision|\w+)(?:\[\])?)"
+)
 _COMMENT = re.compile(r"COMMENT ON (TABLE|COLUMN) tidegate\.([\w.]+) IS\s+'((?:[^']|'')*)';")
 
 
