@@ -51,8 +51,9 @@ monitor: setup ## Compare what models were told and said with the stream, their 
 	@set -a; eval "$$($(PY) -m stack env monitor)"; set +a; $(PY) -m mlops.monitoring
 
 .PHONY: gen
-gen: setup ## Regenerate gen/ from proto/, byte for byte, and docs/features.md
+gen: setup ## Regenerate gen/ and dbt's sources from proto/, byte for byte, and docs/features.md
 	@$(PY) -m codegen.python
+	@$(PY) -m codegen.dbt_sources
 	@$(PY) -m mlops.features.page
 
 .PHONY: register
