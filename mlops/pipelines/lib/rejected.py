@@ -1,0 +1,106 @@
+"""Keeps rows that broke a rule in bronze.rejected_rows: each once, with its personal values redacted."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog
+from pyiceberg.expressions import And, BooleanExpression
+
+from mlops.pipelines.lib.columns import TIMESTAMP, Column
+from mlops.pipelines.lib.filters import equal
+from mlops.pipelines.lib.row_rules import Verdict
+from mlops.pipelines.lib.sources import REJECTED
+from mlops.pipelines.lib.tables import commit, open_table, stage_rows
+
+_REDACTED: Final = "[redacted]"
+_PENDING: Final = "tidegate.pending."
+COLUMNS: Final = (
+    Column("source_table", pa.string(), "Table of bronze that the row was meant for."),
+    Column("rule_id", pa.string(), "First rule of row_rules.yaml that it breaks: <rule>.<column>."),
+    Column("key", pa.string(), "Its key; null where it has none."),
+    Column("reason", pa.string(), "All rules that it breaks."),
+    Column("row", pa.string(), "The row as JSON, with personal values redacted."),
+    Column("batch_id", pa.string(), "The batch that it came with: <source>:<end of the batch>."),
+    Column("event_day", pa.date32(), "Day of what it tells of, UTC; null where that is not known."),
+    Column("rejected_at", TIMESTAMP, "When it was rejected."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rejected rows come from."""
+
+    source: str
+    key: str
+    happened_at: str
+    columns: Sequence[Column]
+
+
+def rejected_rows(origin: Origin, verdict: Verdict, batch_id: str, now: datetime) -> pa.Table:
+    """Rows of bronze.rejected_rows; pure."""
+    personal = {column.name for column in origin.columns if column.personal}
+    rows = [
+        {
+            "source_table": origin.source,
+            "rule_id": broken[0],
+            "key": row.get(origin.key),
+            "reason": ", ".join(broken),
+            "row": json.dumps({name: _told(value, personal=name in personal) for name, value in row.items()}),
+            "batch_id": batch_id,
+            "event_day": _day(row.get(origin.happened_at)),
+            "rejected_at": now,
+        }
+        for row, broken in zip(verdict.rejected.to_pylist(), verdict.broken, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(column.name, column.type) for column in COLUMNS]))
+
+
+def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed: str | None) -> None:
+    """Write a batch's rejected rows, before the batch itself: each once, whatever is killed when.
+
+    `committed` is the last batch with rejected rows that the source's own table knows of. Rows of a later one are left
+    from a run that ended between this commit and that: they go, since their batch comes again.
+    """
+    table = open_table(catalog, REJECTED, COLUMNS)
+    left = table.properties.get(_PENDING + source) or None
+    if left == committed and not rows.num_rows:
+        return
+    stale: BooleanExpression | None = None
+    if left is not None and left != committed:
+        stale = And(equal("source_table", source), equal("batch_id", left))
+    pending = {_PENDING + source: batch_id if rows.num_rows else committed or ""}
+    commit(
+        table,
+        lambda transaction: stage_rows(transaction, COLUMNS, rows, pending, stale),
+        lambda properties: (properties.get(_PENDING + source) or None) == left,
+    )
+
+
+def replace_day(catalog: Catalog, source: str, rows: pa.Table, day: date) -> None:
+    """Put the rejected rows of one day in the place of those that are there."""
+    table = open_table(catalog, REJECTED, COLUMNS)
+    if not rows.num_rows and table.current_snapshot() is None:
+        return
+    of_day = And(equal("source_table", source), equal("event_day", day.isoformat()))
+    commit(table, lambda transaction: stage_rows(transaction, COLUMNS, rows, {}, of_day), lambda _: True)
+
+
+def _told(value: Any, *, personal: bool) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return _REDACTED if personal and value is not None else value
+    if personal:
+        return _REDACTED
+    return [_told(each, personal=False) for each in value] if isinstance(value, list) else str(value)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.astimezone(UTC).date()
+
+
+def told_counts(counts: Mapping[str, int]) -> str:
+    """Rules with how many rows broke each, for people."""
+    return ", ".join(f"{rule_id} {count:,}" for rule_id, count in counts.items())

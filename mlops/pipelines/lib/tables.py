@@ -1,0 +1,101 @@
+"""Commits to tables of Iceberg: rows and what was read with them in one commit, or neither."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException, NoSuchTableError
+from pyiceberg.expressions import BooleanExpression
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.table import Table, TableProperties, Transaction
+
+from mlops.pipelines.lib.columns import Column
+from mlops.pipelines.lib.schema import evolve, iceberg_schema, partitioned_by_day
+from mlops.pipelines.lib.sources import NAMESPACE
+
+PROPERTIES: Final = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "zstd",
+    # A commit reads the list of manifests: kept short, it costs the same at every snapshot.
+    TableProperties.MANIFEST_MERGE_ENABLED: "true",
+    TableProperties.MANIFEST_MIN_MERGE_COUNT: "20",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
+_ATTEMPTS: Final = 5
+
+Stage = Callable[[Transaction], None]
+
+
+class SupersededError(Exception):
+    """Another writer has moved the table on since its state was read; nothing of this was written."""
+
+
+def open_table(catalog: Catalog, name: str, columns: Sequence[Column], day_of: str | None = None) -> Table:
+    """The table, made where there is none: partitioned by the day of a column where one is named."""
+    try:
+        return catalog.load_table(name)
+    except NoSuchTableError:
+        catalog.create_namespace_if_not_exists(NAMESPACE)
+        schema = iceberg_schema(columns)
+        spec = partitioned_by_day(schema, day_of) if day_of else UNPARTITIONED_PARTITION_SPEC
+        return catalog.create_table_if_not_exists(name, schema, partition_spec=spec, properties=PROPERTIES)
+
+
+def commit(table: Table, stage: Stage, is_current: Callable[[Mapping[str, str]], bool]) -> Table:
+    """Commit what `stage` puts into a transaction, and try again after another's commit as long as `is_current`.
+
+    `is_current` judges the table's properties: whether what is staged still follows on from them. SupersededError where
+    it does not. PyIceberg's own retries are off: they would put the same rows behind another writer's.
+    """
+    for _ in range(_ATTEMPTS):
+        if not is_current(table.properties):
+            raise SupersededError(f"{'.'.join(table.name())} was moved on by another writer")
+        transaction = _transaction(table)
+        stage(transaction)
+        try:
+            return transaction.commit_transaction()
+        except (CommitFailedException, CommitStateUnknownException):
+            table.refresh()
+    raise SupersededError(f"{'.'.join(table.name())} is committed to all the time: {_ATTEMPTS} attempts lost the race")
+
+
+def _transaction(table: Table) -> Transaction:
+    """A transaction that never retries by itself; the property is changed in memory alone."""
+    metadata = table.metadata
+    once = {**metadata.properties, TableProperties.COMMIT_NUM_RETRIES: "0"}
+    table.metadata = metadata.model_copy(update={"properties": once})
+    return Transaction(table)
+
+
+def stage_rows(
+    transaction: Transaction,
+    columns: Sequence[Column],
+    rows: pa.Table,
+    properties: Mapping[str, str],
+    replacing: BooleanExpression | None = None,
+) -> None:
+    """Put columns, rows and properties into a transaction; `replacing` removes what matches first.
+
+    Without rows there is a snapshot all the same: it is by the snapshot that a catalog tells a late writer.
+    """
+    table = transaction._table  # noqa: SLF001 - its name is told nowhere else
+    evolve(transaction, ".".join(table.name()), columns)
+    fitted = fit(rows, schema_to_pyarrow(transaction.table_metadata.schema(), include_field_ids=False))
+    if replacing is not None and table.current_snapshot() is not None:
+        transaction.overwrite(fitted, replacing)
+    else:
+        transaction.append(fitted)
+    if properties:
+        transaction.set_properties(dict(properties))
+
+
+def fit(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows in a table's columns: what they lack is null, and narrower values are widened."""
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
