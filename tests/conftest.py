@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.engines import (
     STOP_SECONDS,
@@ -27,6 +28,10 @@ from tests.engines import (
 _HOME_FOLDER = "engines"
 _RUN_FOLDER = "tidegate-test-"
 _PASSED = pytest.StashKey[bool]()
+
+# How long an example takes says more of the machine's neighbours than of the code.
+settings.register_profile("tidegate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tidegate")
 
 
 @pytest.hookimpl(tryfirst=True)

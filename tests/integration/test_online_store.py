@@ -30,7 +30,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=120)
 Written: TypeAlias = tuple[View, Sequence[tuple[str, Values]]]
 MOMENTS_US = st.integers(1_000_000, 4_102_444_800_000_000)
 # A row of some thirty values takes longer to shrink than to read.
-ENOUGH = settings(max_examples=100, deadline=None, phases=[Phase.explicit, Phase.generate])
+ENOUGH = settings(max_examples=100, phases=[Phase.explicit, Phase.generate])
 
 
 def a_value(feature: Feature, whole: st.SearchStrategy[int]) -> st.SearchStrategy[float | None]:

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tidegate.ingress.v1.receipt_pb2 import Receipt
 from tidegate.stripe.v1.charge_pb2 import Charge
@@ -236,7 +236,6 @@ json_values = st.recursive(
 
 
 @given(value=st.dictionaries(field_names, json_values, max_size=12))
-@settings(deadline=None)
 def test_no_json_crashes_the_decoder_and_all_it_takes_fits_the_message(value: dict[str, Any]) -> None:
     for decoder, message_type in ((charges, Charge), (payment_intents, PaymentIntent)):
         drift: list[Drift] = []
@@ -247,7 +246,6 @@ def test_no_json_crashes_the_decoder_and_all_it_takes_fits_the_message(value: di
 @given(
     amount=st.integers(0, 2**63 - 1), metadata=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=5)
 )
-@settings(deadline=None)
 def test_what_fits_survives_the_way_through_json(amount: int, metadata: dict[str, str]) -> None:
     body = orjson.loads(orjson.dumps({**CHARGE, "amount": amount, "metadata": metadata}))
     message, _ = decoded(body)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tidegate.ingress.v1.receipt_pb2 import PROVIDER_STRIPE, SIGNATURE_SCHEME_STRIPE_V1
 
@@ -293,13 +293,11 @@ def assert_publishable(result: Publish | Refuse) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_any_bytes_become_a_valid_message(body: bytes) -> None:
     assert_publishable(handle(arrival(body), ENDPOINT))
 
 
 @given(json_values)
-@settings(deadline=None)
 def test_any_json_becomes_a_valid_message(body: object) -> None:
     assert_publishable(handle(arrival(json.dumps(body).encode()), ENDPOINT))
 
@@ -309,7 +307,6 @@ def test_any_json_becomes_a_valid_message(body: object) -> None:
     envelope=st.dictionaries(names, json_values, max_size=3),
     fields=st.dictionaries(carried_names, json_values, max_size=3),
 )
-@settings(deadline=None)
 def test_any_value_in_any_place_of_an_event_becomes_a_valid_message(
     event_type: str, envelope: dict[str, Any], fields: dict[str, Any]
 ) -> None:

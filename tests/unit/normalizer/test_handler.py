@@ -204,7 +204,7 @@ def test_more_violations_than_a_failure_holds_are_cut() -> None:
 
 @pytest.mark.parametrize("message_type", TOPICS.inputs.values(), ids=lambda message_type: message_type.__name__)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.data_too_large])
 def test_any_message_becomes_a_valid_event_or_a_valid_failure(message_type: type[Message], data: Any) -> None:
     webhook = data.draw(messages(message_type))
     outcome = NORMALIZER.normalize(webhook, POSITION, NOW)
@@ -213,7 +213,7 @@ def test_any_message_becomes_a_valid_event_or_a_valid_failure(message_type: type
 
 @pytest.mark.parametrize("name", MAKERS)
 @given(data=st.data())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_any_valid_webhook_becomes_a_valid_event_or_a_valid_failure(name: str, data: Any) -> None:
     """Valid but for odd values in optional fields: the ones that the webhook's contract leaves open."""
     plain = MAKERS[name]()

@@ -153,7 +153,7 @@ MISHAPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(mishaps=MISHAPS, decisions=st.integers(1, 12))
 def test_whatever_goes_wrong_each_decision_is_published_once(mishaps: list[str], decisions: int) -> None:
     asyncio.run(_survive(mishaps, decisions))

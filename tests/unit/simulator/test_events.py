@@ -134,7 +134,7 @@ def test_an_update_tells_what_was_before(many: list[Event]) -> None:
             assert previous["amount_refunded"] < shown(event)["amount_refunded"]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10_000))
 def test_a_life_never_runs_backwards(seed: int) -> None:
     by_payment = defaultdict(list)

@@ -29,7 +29,7 @@ FACTS = st.builds(
 
 
 @given(st.sampled_from(Entity), st.lists(FACTS, max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_bytes_bring_back_the_state(entity: Entity, facts: list[PaymentFact]) -> None:
     state = empty(entity)
     for each in facts:
@@ -57,7 +57,6 @@ def test_an_empty_state_is_small_and_a_full_one_bounded() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_other_bytes_are_refused_by_name(data: bytes) -> None:
     with pytest.raises(StateFormatError):
         decode(data)

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.simulator.behaviour.curves import HORIZON_DAYS, Curve, curve_of, failing_cause, recovery
@@ -46,7 +46,6 @@ def curves() -> list[Curve]:
     return [story.curve for story in world().stories if story.curve and story.failed_at_first]
 
 
-@settings(deadline=None)
 @given(st.integers(0, HORIZON_DAYS * 24), st.integers(0, 10_000), st.lists(st.integers(0, 500), max_size=8))
 def test_a_probability_is_one(hours: int, which: int, declined: list[int]) -> None:
     curve = curves()[which % len(curves())]
