@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stack.engines import dagster, trino
+from stack.engines import dagster, superset, trino
 from stack.program import Program
 
 PROFILE = "lake"
 
-LAKE: tuple[Program, ...] = (trino.ENGINE, *dagster.PROGRAMS)
+LAKE: tuple[Program, ...] = (trino.ENGINE, *dagster.PROGRAMS, superset.ENGINE)

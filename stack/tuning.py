@@ -191,6 +191,23 @@ DAGSTER: Mapping[str, Any] = MappingProxyType(
 )
 DAGSTER_ENVIRONMENT: Mapping[str, str] = MappingProxyType({"DAGSTER_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"})
 
+# One process with threads: what takes time is for Trino to compute. It is started anew after so many requests: what its
+# libraries keep does not add up. Its use is told to nobody.
+SUPERSET_COMMAND: Sequence[str] = (
+    "-m",
+    "gunicorn",
+    "--workers=1",
+    "--worker-class=gthread",
+    "--threads=8",
+    "--timeout=120",
+    "--max-requests=20000",
+    "--max-requests-jitter=1000",
+    "--log-level=warning",
+)
+SUPERSET: Mapping[str, str] = MappingProxyType(
+    {"SCARF_ANALYTICS": "false", "DO_NOT_TRACK": "true", "MALLOC_ARENA_MAX": "2"}
+)
+
 # Small heaps and the serial collector: the whole set at rest stays below 3 GiB. The registry answers a handful of calls
 # after warm-up, so it never pays for the optimising compiler; the broker does.
 JAVA_COMMON: Sequence[str] = (
