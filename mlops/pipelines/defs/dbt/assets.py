@@ -1,0 +1,36 @@
+"""Every model of the dbt project as an asset, every test as a check; built in one go, in dbt's own order."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from mlops.pipelines.lib.dbt_project import Translator, manifest_of
+from mlops.pipelines.lib.dbt_results import found_in
+from mlops.pipelines.lib.places import DBT_PROJECT
+from mlops.pipelines.lib.retrying import AGAIN
+
+TRANSLATOR: Final = Translator()
+
+
+# dbt takes turns with itself: two builds of one table would undo each other's work.
+@dbt_assets(
+    manifest=manifest_of(DBT_PROJECT), dagster_dbt_translator=TRANSLATOR, name="dbt", retry_policy=AGAIN, pool="dbt"
+)
+def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+    """Run `dbt build`: a test that fails stops what is made of its model, the rest is built, and the step fails."""
+    build = dbt.cli(["build"], context=context, raise_on_error=False)
+    yield from build.stream()
+    if build.process.wait():
+        found = found_in(_results(build))
+        raise dg.Failure(f"dbt build: {found}", allow_retries=found.is_away)
+
+
+def _results(build: Any) -> list[dict[str, Any]]:
+    """None where dbt did not come so far as to write any."""
+    try:
+        results: list[dict[str, Any]] = build.get_artifact("run_results.json")["results"]
+    except OSError:
+        return []
+    return results

@@ -1,0 +1,48 @@
+"""When the lake is brought up to date: every hour, when PostgreSQL has new rows, when the contracts change."""
+
+import hashlib
+from typing import Final
+
+import dagster as dg
+
+from mlops.pipelines.lib.new_rows import CursorError, newest
+from mlops.pipelines.lib.places import CONTRACTS
+from mlops.pipelines.lib.sources import NAMESPACE
+from mlops.pipelines.settings import LakeSettingsError, lake_settings
+
+REFRESH: Final = dg.define_asset_job(
+    "refresh",
+    dg.AssetSelection.groups("ingest", NAMESPACE, "silver", "gold", "marts"),
+    description="Ingest, dbt and the checks of both: what dashboards read.",
+)
+EVERY_HOUR: Final = dg.ScheduleDefinition(
+    name="refresh_every_hour", job=REFRESH, cron_schedule="7 * * * *", default_status=dg.DefaultScheduleStatus.RUNNING
+)
+
+
+@dg.sensor(job=REFRESH, minimum_interval_seconds=300, default_status=dg.DefaultSensorStatus.RUNNING)
+def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Rows that are stored by now: the newest transaction of each source, by an index; no row is read."""
+    try:
+        found = newest(lake_settings().postgresql())
+    except (CursorError, LakeSettingsError) as error:
+        return dg.SkipReason(str(error))
+    if found == context.cursor:
+        return dg.SkipReason("nothing was stored since the last time")
+    return dg.SensorResult([dg.RunRequest(run_key=f"new-data-{found}")], cursor=found)
+
+
+@dg.sensor(job=REFRESH, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def contract_change(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Other contracts than the last time: ingest gives bronze their new columns, dbt reads its sources anew."""
+    digest = hashlib.sha256(CONTRACTS.read_bytes()).hexdigest()
+    if digest == context.cursor:
+        return dg.SkipReason("the contracts are those of the last time")
+    tags = {"tidegate/contracts": digest[:12]}
+    request = dg.RunRequest(run_key=f"contracts-{digest}", tags=tags)
+    # Of the first time nothing can be told: what there is to ingest is told by new data.
+    return dg.SensorResult([request] if context.cursor else [], cursor=digest)
+
+
+NEW_DATA: Final = new_data
+CONTRACT_CHANGE: Final = contract_change

@@ -1,0 +1,43 @@
+"""Asks PostgreSQL for findings of the watch that are alerts."""
+
+from typing import Final, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+_CONNECT_SECONDS: Final = 5
+TABLES: Final = ("feature_drift", "score_drift", "model_performance")
+"""Not skew: a model that is told wrong things is not mended by learning."""
+_QUERY: Final = """
+    SELECT computed_at::text, model_name || ' ' || model_version || ' of ' || day::text
+    FROM {table} WHERE state = 'alert' AND computed_at > {after}::timestamptz
+    ORDER BY computed_at DESC LIMIT 1
+"""
+_EVER: Final = "1970-01-01T00:00:00Z"
+
+
+class AlarmsError(Exception):
+    """PostgreSQL does not answer, or refuses; the message holds no password."""
+
+
+class Alarm(NamedTuple):
+    """The newest alert: when it was found, and of what."""
+
+    at: str
+    what: str
+
+
+def newest_alarm(database_url: str, after: str | None) -> Alarm | None:
+    """The newest finding later than `after`; None where there is none. AlarmsError."""
+    try:
+        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS, options="-c TimeZone=UTC") as connection:
+            found = [_newest(connection, table, after or _EVER) for table in TABLES]
+    except psycopg.Error as error:
+        raise AlarmsError(f"PostgreSQL: {str(error).strip().partition(chr(10))[0]}") from error
+    return max((each for each in found if each is not None), default=None)
+
+
+def _newest(connection: psycopg.Connection, table: str, after: str) -> Alarm | None:
+    query = sql.SQL(_QUERY).format(table=sql.Identifier("tidegate", table), after=sql.Literal(after))
+    row = connection.execute(query).fetchone()
+    return Alarm(row[0], f"{table}: {row[1]}") if row else None

@@ -1,0 +1,33 @@
+"""Says cheaply how far PostgreSQL has come: the newest transaction that stored a row of each source."""
+
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from mlops.pipelines.lib.columns import STORED_XID
+from mlops.pipelines.lib.sources import SOURCES
+
+_CONNECT_SECONDS: Final = 5
+# The condition is the index's own, so that one entry of it is read.
+_NEWEST: Final = "SELECT stored_xid::text FROM {table} WHERE {xid} > '0' ORDER BY {xid} DESC LIMIT 1"
+
+
+class CursorError(Exception):
+    """PostgreSQL does not answer; the message says so, and holds no password."""
+
+
+def newest(database_url: str) -> str:
+    """A name for what is stored by now: another one where a row came to any source. CursorError."""
+    try:
+        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
+            return " ".join(f"{name}={_newest(connection, name)}" for name in SOURCES)
+    except psycopg.Error as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise CursorError(f"PostgreSQL: {first_line}; TIDEGATE_DATABASE_URL says where it is") from error
+
+
+def _newest(connection: psycopg.Connection, table: str) -> str:
+    query = sql.SQL(_NEWEST).format(table=sql.Identifier("tidegate", table), xid=sql.Identifier(STORED_XID))
+    row = connection.execute(query).fetchone()
+    return str(row[0]) if row else "none"
