@@ -4,7 +4,7 @@ from typing import Final
 
 from pyiceberg.expressions import AlwaysTrue
 
-from mlops.pipelines.lib.appended import stamped
+from mlops.pipelines.lib.batch import stamped
 from mlops.pipelines.lib.columns import INGESTED_AT_COLUMN, stored_column
 from mlops.pipelines.lib.database import Database
 from mlops.pipelines.lib.lake import IngestReport, Lake
@@ -23,13 +23,14 @@ def ingest_findings(name: str, lake: Lake) -> IngestReport:
         rows, state = database.all_rows(name, columns), database.state_of(name)
         before = table.properties.get(_STATE)
         if before == state and table.schema().column_names == [column.name for column in columns]:
-            return IngestReport(name, 0, 0, before, before, None, {}, 0)
+            return IngestReport.nothing(name, before)
         table = commit(
             table,
             lambda transaction: stage_rows(
                 transaction, columns, stamped(rows, lake.now), {_STATE: state}, AlwaysTrue()
             ),
             lambda found: found.get(_STATE) == before,
+            lambda found: found.get(_STATE) == state,
         )
     snapshot = table.current_snapshot()
     return IngestReport(name, rows.num_rows, 0, before, state, snapshot.snapshot_id if snapshot else None, {}, 1)

@@ -7,7 +7,9 @@ from mlops.pipelines.lib.appended import backfill_day, ingest_rows
 from mlops.pipelines.lib.catalog import open_catalog
 from mlops.pipelines.lib.findings import ingest_findings
 from mlops.pipelines.lib.lake import ROWS_AT_ONCE, IngestReport, Lake
-from mlops.pipelines.lib.sources import FINDINGS, SOURCES
+from mlops.pipelines.lib.predictions import ingest_predictions, prediction_table
+from mlops.pipelines.lib.rejected import open_rejected
+from mlops.pipelines.lib.sources import ALL, FINDINGS, PREDICTIONS, SOURCES
 from mlops.pipelines.settings import LakeSettings
 
 
@@ -39,11 +41,15 @@ def ingest(
     Raises what `ingest_rows` does, and UnknownSourceError.
     """
     lake = lake_of(settings, now, rows_at_once, reject_limit)
+    open_rejected(lake.catalog)
     if source in SOURCES:
         return ingest_rows(source, lake)
     if source in FINDINGS:
         return ingest_findings(source, lake)
-    raise UnknownSourceError(f"there is no source {source}: there are {', '.join((*SOURCES, *FINDINGS))}")
+    if source == PREDICTIONS:
+        prediction_table(lake.catalog)
+        return ingest_predictions(lake, settings.kafka_config())
+    raise UnknownSourceError(f"there is no source {source}: there are {', '.join(ALL)}")
 
 
 def backfill(source: str, day: date, settings: LakeSettings, *, now: datetime | None = None) -> IngestReport:

@@ -1,11 +1,14 @@
 """What every ingest needs, says and may refuse."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from pyiceberg.catalog import Catalog
+from pyiceberg.table import Table
+
+from mlops.pipelines.lib.row_rules import Verdict
 
 ROWS_AT_ONCE: Final = 250_000
 """About 500 MB of memory; each is a commit of its own, with its own watermark."""
@@ -34,6 +37,27 @@ class IngestReport:
     snapshot_id: int | None
     rejected_by_rule: Mapping[str, int]
     commits: int
+
+    @classmethod
+    def nothing(cls, source: str, watermark: str | None) -> Self:
+        """Of an ingest that found nothing new."""
+        return cls(source, 0, 0, watermark, watermark, None, {}, 0)
+
+    def with_batch(self, verdict: Verdict, watermark: str | None, table: Table) -> Self:
+        """With one batch more."""
+        by_rule = dict(self.rejected_by_rule)
+        for rule_id, count in verdict.counts.items():
+            by_rule[rule_id] = by_rule.get(rule_id, 0) + count
+        snapshot = table.current_snapshot()
+        return replace(
+            self,
+            rows=self.rows + verdict.kept.num_rows,
+            rejected=self.rejected + verdict.rejected.num_rows,
+            watermark_to=watermark,
+            snapshot_id=None if snapshot is None else snapshot.snapshot_id,
+            rejected_by_rule=by_rule,
+            commits=self.commits + 1,
+        )
 
 
 @dataclass(frozen=True, slots=True)

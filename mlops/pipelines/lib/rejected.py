@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.expressions import And, BooleanExpression
+from pyiceberg.table import Table
 
 from mlops.pipelines.lib.columns import TIMESTAMP, Column
 from mlops.pipelines.lib.filters import equal
@@ -28,6 +29,7 @@ COLUMNS: Final = (
     Column("event_day", pa.date32(), "Day of what it tells of, UTC; null where that is not known."),
     Column("rejected_at", TIMESTAMP, "When it was rejected."),
 )
+SCHEMA: Final = pa.schema([(column.name, column.type) for column in COLUMNS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,12 @@ def rejected_rows(origin: Origin, verdict: Verdict, batch_id: str, now: datetime
         }
         for row, broken in zip(verdict.rejected.to_pylist(), verdict.broken, strict=True)
     ]
-    return pa.Table.from_pylist(rows, schema=pa.schema([(column.name, column.type) for column in COLUMNS]))
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def open_rejected(catalog: Catalog) -> Table:
+    """The table; made where there is none, so that others can build on it before a row is rejected."""
+    return open_table(catalog, REJECTED, COLUMNS)
 
 
 def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed: str | None) -> None:
@@ -65,7 +72,7 @@ def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed
     `committed` is the last batch with rejected rows that the source's own table knows of. Rows of a later one are left
     from a run that ended between this commit and that: they go, since their batch comes again.
     """
-    table = open_table(catalog, REJECTED, COLUMNS)
+    table = open_rejected(catalog)
     left = table.properties.get(_PENDING + source) or None
     if left == committed and not rows.num_rows:
         return
@@ -80,9 +87,23 @@ def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed
     )
 
 
+def forget(catalog: Catalog, source: str) -> None:
+    """Remove all that was rejected of a source."""
+    table = open_rejected(catalog)
+    if table.current_snapshot() is None:
+        return
+    none = SCHEMA.empty_table()
+    of_source = equal("source_table", source)
+    commit(
+        table,
+        lambda transaction: stage_rows(transaction, COLUMNS, none, {_PENDING + source: ""}, of_source),
+        lambda _: True,
+    )
+
+
 def replace_day(catalog: Catalog, source: str, rows: pa.Table, day: date) -> None:
     """Put the rejected rows of one day in the place of those that are there."""
-    table = open_table(catalog, REJECTED, COLUMNS)
+    table = open_rejected(catalog)
     if not rows.num_rows and table.current_snapshot() is None:
         return
     of_day = And(equal("source_table", source), equal("event_day", day.isoformat()))

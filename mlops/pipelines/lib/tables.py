@@ -27,6 +27,7 @@ PROPERTIES: Final = {
 _ATTEMPTS: Final = 5
 
 Stage = Callable[[Transaction], None]
+Judge = Callable[[Mapping[str, str]], bool]
 
 
 class SupersededError(Exception):
@@ -44,14 +45,17 @@ def open_table(catalog: Catalog, name: str, columns: Sequence[Column], day_of: s
         return catalog.create_table_if_not_exists(name, schema, partition_spec=spec, properties=PROPERTIES)
 
 
-def commit(table: Table, stage: Stage, is_current: Callable[[Mapping[str, str]], bool]) -> Table:
-    """Commit what `stage` puts into a transaction, and try again after another's commit as long as `is_current`.
+def commit(table: Table, stage: Stage, follows: Judge, has_landed: Judge = lambda _: False) -> Table:
+    """Commit what `stage` puts into a transaction, and try again after another's commit as long as it `follows`.
 
-    `is_current` judges the table's properties: whether what is staged still follows on from them. SupersededError where
-    it does not. PyIceberg's own retries are off: they would put the same rows behind another writer's.
+    Both judge the table's properties: whether what is staged follows on from them, and whether it is in already, where
+    the answer to a commit was lost. SupersededError where neither is so. PyIceberg's own retries are off: they would
+    put the same rows behind another writer's.
     """
-    for _ in range(_ATTEMPTS):
-        if not is_current(table.properties):
+    for attempt in range(_ATTEMPTS):
+        if attempt and has_landed(table.properties):
+            return table
+        if not follows(table.properties):
             raise SupersededError(f"{'.'.join(table.name())} was moved on by another writer")
         transaction = _transaction(table)
         stage(transaction)

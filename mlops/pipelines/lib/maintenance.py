@@ -1,0 +1,149 @@
+"""Keeps tables fast: compaction, expiry of snapshots, removal of files that nobody owns; with figures of each."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import trino.dbapi
+from trino.auth import BasicAuthentication
+from trino.exceptions import TrinoConnectionError, TrinoUserError
+
+from mlops.pipelines.lib.catalog import LakeUnavailableError
+from mlops.pipelines.settings import LakeSettings, LakeSettingsError
+
+KEEP_HOURS: Final = 24
+"""How long older states of a table can still be read."""
+ORPHAN_HOURS: Final = 24
+"""How old a file must be before it counts as nobody's: those of a commit that is on its way look the same."""
+_CATALOG: Final = "lake"
+_SECONDS: Final = 600
+_NOT_DATA: Final = ("information_schema", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The state of a table: what it consists of, and how long a scan of all of it takes."""
+
+    files: int
+    megabytes: float
+    snapshots: int
+    scan_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """One table before and after."""
+
+    table: str
+    before: Figures
+    after: Figures
+    seconds: float
+
+    def __str__(self) -> str:
+        b, a = self.before, self.after
+        return (
+            f"{self.table}: files {b.files:,} → {a.files:,}, {b.megabytes:,.1f} → {a.megabytes:,.1f} MB, snapshots "
+            f"{b.snapshots:,} → {a.snapshots:,}, scan {b.scan_seconds:.2f} → {a.scan_seconds:.2f} s; took "
+            f"{self.seconds:.1f} s"
+        )
+
+    def metadata(self) -> Mapping[str, float]:
+        """The same as numbers, by name."""
+        pairs = {"before": self.before, "after": self.after}
+        return {
+            f"{name}_{when}": getattr(figures, name)
+            for when, figures in pairs.items()
+            for name in ("files", "megabytes", "snapshots", "scan_seconds")
+        }
+
+
+def maintain(
+    settings: LakeSettings,
+    tables: Sequence[str] = (),
+    keep_hours: int = KEEP_HOURS,
+    orphan_hours: int = ORPHAN_HOURS,
+) -> Iterator[Maintained]:
+    """Maintain these tables (`schema.table`), or all of the lake, one after the other.
+
+    Properties stay, and the watermark with them. A table that is written to meanwhile keeps what was written: Trino
+    commits against the state that it read, and begins again where that moved.
+    """
+    with closing(_connect(settings)) as connection:
+        for table in tables or _all_tables(connection):
+            yield _maintain(connection, table, keep_hours, orphan_hours)
+
+
+def _maintain(connection: Any, table: str, keep_hours: int, orphan_hours: int) -> Maintained:
+    name = ".".join(f'"{part}"' for part in (_CATALOG, *table.split(".")))
+    before, start = _figures(connection, table), time.perf_counter()
+    for statement in (
+        # What is kept is asked for here; the server's own least of seven days is for those who do not ask.
+        f"SET SESSION {_CATALOG}.expire_snapshots_min_retention = '{int(keep_hours)}h'",
+        f"SET SESSION {_CATALOG}.remove_orphan_files_min_retention = '{int(orphan_hours)}h'",
+        f"ALTER TABLE {name} EXECUTE optimize",
+        f"ALTER TABLE {name} EXECUTE optimize_manifests",
+        f"ALTER TABLE {name} EXECUTE expire_snapshots(retention_threshold => '{int(keep_hours)}h')",
+        f"ALTER TABLE {name} EXECUTE remove_orphan_files(retention_threshold => '{int(orphan_hours)}h')",
+    ):
+        _rows(connection, statement)
+    seconds = time.perf_counter() - start
+    return Maintained(table, before, _figures(connection, table), seconds)
+
+
+def _figures(connection: Any, table: str) -> Figures:
+    schema, name = table.split(".")
+    # The names are the catalog's own.
+    data, history = (f'{_CATALOG}."{schema}"."{name}${part}"' for part in ("files", "snapshots"))
+    sizes = f"SELECT count(*), coalesce(sum(file_size_in_bytes), 0) FROM {data}"  # noqa: S608
+    files, size = _rows(connection, sizes)[0]
+    snapshots = _rows(connection, f"SELECT count(*) FROM {history}")[0][0]  # noqa: S608
+    columns = [row[0] for row in _rows(connection, f'SHOW COLUMNS FROM {_CATALOG}."{schema}"."{name}"')]
+    read = ", ".join(f'checksum("{column}")' for column in columns)
+    start = time.perf_counter()
+    _rows(connection, f'SELECT {read} FROM {_CATALOG}."{schema}"."{name}"')  # noqa: S608
+    return Figures(int(files), round(int(size) / 1e6, 3), int(snapshots), round(time.perf_counter() - start, 3))
+
+
+def _all_tables(connection: Any) -> Sequence[str]:
+    rows = _rows(
+        connection,
+        f"SELECT table_schema, table_name FROM {_CATALOG}.information_schema.tables "  # noqa: S608 - a constant
+        "WHERE table_type = 'BASE TABLE' ORDER BY 1, 2",
+    )
+    return [f"{schema}.{name}" for schema, name in rows if schema not in _NOT_DATA]
+
+
+def _rows(connection: Any, statement: str) -> list[list[Any]]:
+    try:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        return cast("list[list[Any]]", cursor.fetchall())
+    except TrinoUserError as error:
+        raise LakeUnavailableError(f"Trino refuses `{statement[:120]}`: {error.message}") from error
+    except (TrinoConnectionError, OSError) as error:
+        raise LakeUnavailableError(
+            f"Trino does not answer ({type(error).__name__}): `make status` tells whether it runs, TIDEGATE_TRINO_URL "
+            "says where it is looked for"
+        ) from error
+
+
+def _connect(settings: LakeSettings) -> Any:
+    if settings.trino_url is None:
+        raise LakeSettingsError(
+            "TIDEGATE_TRINO_URL is not set: maintenance is Trino's work; start it with `make up PROFILE=lake`"
+        )
+    url = urlsplit(settings.trino_url)
+    secret = settings.trino_password
+    connect: Callable[..., Any] = trino.dbapi.connect
+    return connect(
+        host=url.hostname,
+        port=url.port or (443 if url.scheme == "https" else 8080),
+        http_scheme=url.scheme,
+        user=settings.trino_user,
+        auth=BasicAuthentication(settings.trino_user, secret.get_secret_value()) if secret else None,
+        catalog=_CATALOG,
+        request_timeout=_SECONDS,
+    )
