@@ -43,7 +43,10 @@ _OF_FIELDS: Final[Mapping[int, str]] = {
     FieldDescriptor.TYPE_BOOL: "boolean",
     FieldDescriptor.TYPE_INT32: "integer",
     FieldDescriptor.TYPE_INT64: "bigint",
+    FieldDescriptor.TYPE_UINT32: "bigint",
+    FieldDescriptor.TYPE_FLOAT: "real",
     FieldDescriptor.TYPE_DOUBLE: "double",
+    FieldDescriptor.TYPE_BYTES: "varbinary",
 }
 _OF_COLUMNS: Final[Mapping[str, str]] = {
     "text": "varchar",
@@ -162,6 +165,8 @@ def _of_field(field: FieldDescriptor, contracts: Contracts) -> _COLUMN:
     says = contracts.comments[field.full_name]
     if field.message_type is not None and field.message_type.full_name == _TIMESTAMP:
         return field.name, _MOMENT, says, contracts.sensitivity(field)
+    if field.type not in _OF_FIELDS:
+        raise GenerationError(f"{field.full_name} has a type that bronze has no column for: add it to {__name__}")
     kind = _OF_FIELDS[field.type]
     if field.is_repeated and field.type == FieldDescriptor.TYPE_STRING:
         kind = "array(varchar)"
