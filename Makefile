@@ -56,6 +56,10 @@ gen: setup ## Regenerate gen/ and dbt's sources from proto/, byte for byte, and 
 	@$(PY) -m codegen.dbt_sources
 	@$(PY) -m mlops.features.page
 
+.PHONY: impact
+impact: setup ## What a change of the contracts touches: topics, columns, models, dashboards (BASE=, HEAD=: revisions)
+	@$(PY) -m codegen.impact $(if $(BASE),--base $(BASE)) $(if $(HEAD),--head $(HEAD)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
+
 .PHONY: register
 register: setup ## Register every topic's schema in the Schema Registry
 	@$(WITH_STACK) $(PY) -m codegen.register
