@@ -71,17 +71,18 @@ class Stack:
     def settle(self, programs: Sequence[Program] | None = None) -> Context:
         """Forget dead processes, make files, ports and secrets present, and return what the programs depend on.
 
-        Of these programs alone, where they are told: the others are known, and nothing is fetched for them.
+        Files are fetched for these programs alone, where they are told. Ports are chosen for all: each may ask where
+        another one is, or will be.
         """
-        programs = self.programs if programs is None else programs
+        fetched = self.programs if programs is None else programs
         for name in [name for name, record in self.state.processes.items() if not is_running(record)]:
             del self.state.processes[name]
-        idle = [program for program in programs if program.name not in self.state.processes]
+        idle = [program for program in fetched if program.name not in self.state.processes]
         if idle:
             require_free_space(self.home.root)
         for program in idle:
             program.fetch()
-        self._choose_ports(programs)
+        self._choose_ports()
         return self.context()
 
     def context(self) -> Context:
@@ -144,7 +145,7 @@ class Stack:
             self._want_no_more([name])
             self.say(f"  {name:<14} stopped (it is no longer part of the stack)")
 
-    def _choose_ports(self, programs: Sequence[Program]) -> None:
+    def _choose_ports(self) -> None:
         running = self.state.processes
         ours = {
             self.state.ports[port]
@@ -153,7 +154,7 @@ class Stack:
             for port in program.ports
             if port in self.state.ports
         }
-        names = [port for program in programs for port in program.ports]
+        names = [port for program in self.programs for port in program.ports]
         first = first_port_for(str(self.home.root))
         choice = choose_ports(names, self.state.ports, lambda port: port in ours or is_free(port), first)
         for name, (old, new) in choice.moved.items():

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from stack.errors import StackError
 from stack.home import REPOSITORY_ROOT
 from stack.ports import LOOPBACK, is_free
 from stack.probes import answer
-from stack.processes import Launch
+from stack.processes import Launch, started_at
 from stack.program import Context, Kind, NotReadyError, Program
 from stack.tuning import DAGSTER, DAGSTER_ENVIRONMENT
 
@@ -38,7 +38,7 @@ _DATABASE_SETTING = "TIDEGATE_DAGSTER_DATABASE_URL"
 _MIGRATE_SECONDS = 120.0
 _PROBE_SECONDS = 5.0
 _RUNS_SECONDS = 20.0
-_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy lastHeartbeatTime } } } }"
 
 
 def url(context: Context) -> str:
@@ -141,8 +141,22 @@ def _pages_ready(context: Context) -> None:
 
 def _daemon_ready(context: Context) -> None:
     told = _ask(context, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
-    if silent := [one["daemonType"] for one in told if one["required"] and not one["healthy"]]:
+    record = context.home.read_state().processes.get(DAEMON.name)
+    began = started_at(record.pid) if record else None
+    if silent := silent_daemons(told, began or 0.0):
         raise NotReadyError(f"no sign of life yet from {', '.join(silent)}")
+
+
+def silent_daemons(told: Sequence[Mapping[str, Any]], began: float) -> list[str]:
+    """Those that Dagster needs and that gave no sign of life since the daemon was started.
+
+    Dagster itself takes what the daemon before gave, in its last minutes, for one of this.
+    """
+    return [
+        one["daemonType"]
+        for one in told
+        if one["required"] and not (one["healthy"] and (one["lastHeartbeatTime"] or 0.0) >= began)
+    ]
 
 
 def _ask(context: Context, question: str) -> Any:

@@ -198,6 +198,16 @@ def test_pages_and_daemon_ask_the_one_code_server(context: Context) -> None:
     ]
 
 
+def test_a_sign_of_life_from_the_daemon_before_does_not_count() -> None:
+    told = [
+        {"daemonType": "SENSOR", "required": True, "healthy": True, "lastHeartbeatTime": 99.0},
+        {"daemonType": "SCHEDULER", "required": True, "healthy": True, "lastHeartbeatTime": 101.0},
+        {"daemonType": "BACKFILL", "required": True, "healthy": False, "lastHeartbeatTime": None},
+        {"daemonType": "UNUSED", "required": False, "healthy": False, "lastHeartbeatTime": None},
+    ]
+    assert dagster.silent_daemons(told, began=100.0) == ["SENSOR", "BACKFILL"]
+
+
 @pytest.fixture
 def sleeper() -> Iterator[psutil.Process]:
     """A process that leads a session of its own, as runs do."""
