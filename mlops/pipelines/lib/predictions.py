@@ -44,10 +44,12 @@ def prediction_table(catalog: Catalog) -> Table:
     return open_table(catalog, f"{NAMESPACE}.{PREDICTIONS}", COLUMNS, PREDICTION_HAPPENED_AT)
 
 
-def ingest_predictions(lake: Lake, kafka: Mapping[str, Any], at: At = lambda _: None) -> IngestReport:
+def ingest_predictions(
+    lake: Lake, kafka: Mapping[str, Any], topic: str = PREDICTIONS_TOPIC, at: At = lambda _: None
+) -> IngestReport:
     """Bring what the topic has got since; TopicShortenedError where it has lost what comes next, and as `bring`."""
     table = prediction_table(lake.catalog)
-    log = PredictionLog(kafka, PREDICTIONS_TOPIC)
+    log = PredictionLog(kafka, topic)
     known = table.properties.get(_CLUSTER)
     if known not in {None, log.cluster}:
         raise TopicShortenedError(

@@ -1,0 +1,364 @@
+"""Rows of PostgreSQL come to bronze exactly once, whatever is killed, late, slow, wrong or new."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+import psycopg
+import pyarrow as pa
+import pytest
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
+
+from mlops.pipelines.lib.appended import adopt, backfill_day, forget, ingest_rows
+from mlops.pipelines.lib.database import Database as Reading
+from mlops.pipelines.lib.database import IngestRunningError
+from mlops.pipelines.lib.findings import ingest_findings
+from mlops.pipelines.lib.ingest import lake_of
+from mlops.pipelines.lib.lake import Lake as Ingest
+from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedError
+from mlops.pipelines.lib.maintenance import maintain
+from mlops.pipelines.lib.schema import SchemaConflictError
+from mlops.pipelines.lib.sources import SOURCES, Source
+from mlops.pipelines.lib.tables import SupersededError
+from stack.home import REPOSITORY_ROOT
+from tests.integration.conftest import Database
+from tests.lake import Lake
+
+pytestmark = pytest.mark.timeout(300)
+
+EVENTS = "payment_events"
+TABLE = f"bronze.{EVENTS}"
+STEPS: tuple[Step, ...] = ("read", "judged", "rejected", "staged", "committed")
+_INSERT = """
+    INSERT INTO tidegate.payment_events (event_id, provider, provider_event_id, event_type, merchant_id, amount_cents,
+        currency, status, metadata, provider_created_at, processed_at, schema_version, payment_id, provider_object_id,
+        receipt_id, livemode, customer_id, reason)
+    SELECT 'stripe:evt_' || %(name)s || n, 'stripe', 'evt_' || n, 'payment.succeeded', 'm1', 100 + n, 'EUR',
+        'succeeded', '{"a": "b, \\"c\\""}', %(day)s::timestamptz + n * interval '7 hours', now(), 1,
+        'stripe:pi_' || n, 'pi_' || n,
+        repeat('0', 32), true, CASE WHEN n %% 2 = 0 THEN 'cus_' || n END, E'two\nlines'
+    FROM generate_series(1, %(rows)s) AS n
+"""
+_FUTURE = "2200-01-01"
+
+
+@pytest.fixture
+def stored(database: Database, lake: Lake) -> Iterator[psycopg.Connection]:
+    """A connection as the writer; PostgreSQL's table and the lake are empty before the test."""
+    lake.empty()
+    with psycopg.connect(database.url("owner"), autocommit=True) as owner:
+        owner.execute("TRUNCATE tidegate.payment_events CASCADE")
+    with psycopg.connect(database.url("writer"), autocommit=True) as writer:
+        yield writer
+
+
+@pytest.fixture
+def into(database: Database, lake: Lake) -> Ingest:
+    return lake_of(lake.settings(database.name), rows_at_once=1000)
+
+
+def insert(connection: psycopg.Connection, name: str, rows: int, day: str = "2026-01-01") -> None:
+    connection.execute(_INSERT, {"name": name, "rows": rows, "day": day})
+
+
+def in_bronze(lake: Lake, columns: tuple[str, ...] = ("event_id",)) -> pa.Table:
+    return lake.catalog().load_table(TABLE).scan(selected_fields=columns).to_arrow()
+
+
+def same(connection: psycopg.Connection, lake: Lake, day: str = _FUTURE) -> bool:
+    """Whether bronze has exactly what PostgreSQL has from before a day, none twice."""
+    query = "SELECT event_id FROM tidegate.payment_events WHERE provider_created_at < %s"
+    ours = Counter(in_bronze(lake)["event_id"].to_pylist())
+    return ours == Counter(row[0] for row in connection.execute(query, [day]))
+
+
+def test_every_row_comes_once_whatever_is_killed(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "good", 100)
+    insert(stored, "bad", 7, day=_FUTURE)
+    insert(stored, "more", 100)
+    for spared, step in enumerate(STEPS):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.integration.lake.ingest_killed", step, str(min(spared, 1))],
+            cwd=REPOSITORY_ROOT,
+            env={**os.environ, **lake.environment(database.name)},
+            check=False,
+            timeout=60,
+            capture_output=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    ingest_rows(EVENTS, into)
+    assert same(stored, lake)
+    rejected = lake.query("SELECT rule_id, count(*), count(DISTINCT key) FROM bronze.rejected_rows GROUP BY 1")
+    assert rejected == [["not_future.provider_created_at", 7, 7]]
+
+
+def test_rows_of_a_slow_transaction_are_not_skipped(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    with psycopg.connect(database.url("writer")) as slow:
+        insert(slow, "slow", 3)
+        insert(stored, "fast", 5)
+        ingest_rows(EVENTS, into)
+        slow.commit()
+    assert ingest_rows(EVENTS, into).rows == 8
+    assert ingest_rows(EVENTS, into).commits == 0
+    assert same(stored, lake)
+
+
+def test_a_second_ingest_of_a_table_is_sent_away(stored: psycopg.Connection, into: Ingest) -> None:
+    insert(stored, "a", 3)
+
+    def at(step: Step) -> None:
+        if step == "judged":
+            with pytest.raises(IngestRunningError, match="is being ingested already"):
+                ingest_rows(EVENTS, into)
+
+    assert ingest_rows(EVENTS, into, at).rows == 3
+
+
+def test_two_ingests_that_do_not_see_each_other_write_no_row_twice(
+    stored: psycopg.Connection, lake: Lake, into: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reading, "take_turn", lambda *_: None)
+    insert(stored, "a", 30)
+    passes: list[Step] = []
+
+    def at(step: Step) -> None:
+        if step == "staged" and not passes:
+            passes.append(step)
+            insert(stored, "b", 5)
+            assert ingest_rows(EVENTS, into).rows == 35
+
+    with pytest.raises(SupersededError, match="another writer"):
+        ingest_rows(EVENTS, into, at)
+    assert same(stored, lake)
+
+
+def test_a_commit_of_maintenance_in_between_costs_no_row(stored: psycopg.Connection, lake: Lake, into: Ingest) -> None:
+    insert(stored, "a", 3)
+    ingest_rows(EVENTS, into)
+    insert(stored, "b", 3)
+    passes: list[Step] = []
+
+    def at(step: Step) -> None:
+        if step == "staged" and not passes:
+            passes.append(step)
+            lake.query(f"ALTER TABLE {TABLE} EXECUTE optimize")
+
+    insert(stored, "c", 3)
+    ingest_rows(EVENTS, into, at)
+    assert same(stored, lake)
+
+
+def test_the_watermark_outlives_maintenance(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    for name in ("a", "b", "c"):
+        insert(stored, name, 5, day="2026-02-01")
+        ingest_rows(EVENTS, into)
+    (done,) = maintain(lake.settings(database.name), [TABLE], keep_hours=0)
+    assert (done.before.snapshots, done.after.snapshots) == (3, 1)
+    assert done.after.files < done.before.files
+    insert(stored, "d", 5)
+    assert ingest_rows(EVENTS, into).rows == 5
+    assert same(stored, lake)
+
+
+def test_what_was_stored_comes_as_it_was(stored: psycopg.Connection, lake: Lake, into: Ingest) -> None:
+    insert(stored, "a", 4)
+    ingest_rows(EVENTS, into)
+    table = lake.catalog().load_table(TABLE)
+    names = [name for name in table.schema().column_names if name not in {"metadata", "ingested_at"}]
+    ours = sorted(table.scan(selected_fields=tuple(names)).to_arrow().to_pylist(), key=lambda row: row["event_id"])
+    query = f"SELECT {', '.join(names)} FROM tidegate.payment_events ORDER BY event_id"  # noqa: S608
+    assert [list(row.values()) for row in ours] == [list(row) for row in stored.execute(query.encode())]
+    assert in_bronze(lake, ("metadata",))["metadata"].to_pylist() == ['{"a": "b, \\"c\\""}'] * 4
+    assert table.schema().find_field("amount_cents").doc
+
+
+def test_late_rows_land_in_their_day_and_a_day_can_be_filled_again(
+    stored: psycopg.Connection, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "a", 8)
+    ingest_rows(EVENTS, into)
+    insert(stored, "late", 2, day="2025-12-24")
+    ingest_rows(EVENTS, into)
+    lake.query("DELETE FROM bronze.payment_events WHERE event_id IN ('stripe:evt_a1', 'stripe:evt_late1')")
+    for _ in range(2):
+        for day in (date(2026, 1, 1), date(2025, 12, 24)):
+            backfill_day(EVENTS, day, into)
+        assert same(stored, lake)
+    assert ingest_rows(EVENTS, into).commits == 0
+
+
+def with_field(name: str, kind: int) -> Descriptor:
+    """The contract of events with one field more."""
+    pool: Any = DescriptorPool()
+    pending = [UnifiedPaymentEvent.DESCRIPTOR.file]
+    files: dict[str, FileDescriptorProto] = {}
+    while pending:
+        file = pending.pop()
+        proto = FileDescriptorProto()
+        file.CopyToProto(proto)
+        files[file.name] = proto
+        pending += [other for other in file.dependencies if other.name not in files]
+    own = files[UnifiedPaymentEvent.DESCRIPTOR.file.name]
+    own.message_type[0].field.add(name=name, number=900, type=kind, label=FieldDescriptorProto.LABEL_OPTIONAL)
+    left = dict(files)
+    while left:
+        name_of_ready = next(each for each, proto in left.items() if not set(proto.dependency) & set(left))
+        pool.Add(left.pop(name_of_ready))
+    return cast("Descriptor", pool.FindMessageTypeByName(UnifiedPaymentEvent.DESCRIPTOR.full_name))
+
+
+def use_contract(monkeypatch: pytest.MonkeyPatch, contract: Descriptor) -> None:
+    changed = Source(EVENTS, contract, "event_id", "provider_created_at")
+    monkeypatch.setitem(cast("dict[str, Source]", SOURCES), EVENTS, changed)
+
+
+def test_a_field_added_to_the_contract_becomes_a_column_by_itself(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(stored, "old", 2)
+    ingest_rows(EVENTS, into)
+    use_contract(monkeypatch, with_field("tip_cents", FieldDescriptorProto.TYPE_INT64))
+    insert(stored, "before", 2)
+    ingest_rows(EVENTS, into)
+    with psycopg.connect(database.url("owner"), autocommit=True) as owner:
+        owner.execute("ALTER TABLE tidegate.payment_events ADD COLUMN tip_cents bigint")
+        try:
+            owner.execute("ALTER TABLE tidegate.payment_events ALTER COLUMN tip_cents SET DEFAULT 5")
+            insert(stored, "after", 2)
+            ingest_rows(EVENTS, into)
+        finally:
+            owner.execute("ALTER TABLE tidegate.payment_events DROP COLUMN tip_cents")
+    tips = {row["event_id"]: row["tip_cents"] for row in in_bronze(lake, ("event_id", "tip_cents")).to_pylist()}
+    assert {tips[f"stripe:evt_{name}1"] for name in ("old", "before")} == {None}
+    assert tips["stripe:evt_after1"] == 5
+
+
+def test_a_field_that_became_another_type_is_refused_and_nothing_is_lost(
+    stored: psycopg.Connection, lake: Lake, into: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_contract(monkeypatch, with_field("note", FieldDescriptorProto.TYPE_STRING))
+    insert(stored, "a", 2)
+    ingest_rows(EVENTS, into)
+    use_contract(monkeypatch, with_field("note", FieldDescriptorProto.TYPE_INT64))
+    insert(stored, "b", 2)
+    with pytest.raises(SchemaConflictError, match="new name and number"):
+        ingest_rows(EVENTS, into)
+    use_contract(monkeypatch, with_field("note", FieldDescriptorProto.TYPE_STRING))
+    ingest_rows(EVENTS, into)
+    assert same(stored, lake)
+
+
+def test_another_database_is_refused_until_somebody_says_what_it_is(
+    stored: psycopg.Connection, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "a", 2)
+    ingest_rows(EVENTS, into)
+    with lake.catalog().load_table(TABLE).transaction() as transaction:
+        transaction.set_properties({"tidegate.database": "7000000000000000000/5"})
+    insert(stored, "b", 2)
+    with pytest.raises(OtherDatabaseError, match=r"pg_upgrade.*rebuild payment_events"):
+        ingest_rows(EVENTS, into)
+    adopt(EVENTS, into)
+    assert ingest_rows(EVENTS, into).rows == 2
+    forget(EVENTS, into.catalog)
+    assert ingest_rows(EVENTS, into).rows == 4
+    assert same(stored, lake)
+
+
+@pytest.fixture
+def unguarded(database: Database) -> Iterator[None]:
+    """PostgreSQL without the constraints that keep poison out; they come back."""
+    with psycopg.connect(database.url("owner"), autocommit=True) as owner:
+        owner.execute(
+            """ALTER TABLE tidegate.payment_events DROP CONSTRAINT payment_events_pkey CASCADE,
+            DROP CONSTRAINT payment_events_amount_cents_check, DROP CONSTRAINT payment_events_currency_check,
+            ALTER merchant_id DROP NOT NULL"""
+        )
+        yield
+        owner.execute("TRUNCATE tidegate.payment_events CASCADE")
+        owner.execute(
+            """ALTER TABLE tidegate.payment_events ADD PRIMARY KEY (event_id), ADD CHECK (amount_cents >= 0),
+            ADD CHECK (currency ~ '^[A-Z]{3}$'), ALTER merchant_id SET NOT NULL"""
+        )
+        owner.execute(
+            "ALTER TABLE tidegate.decisions ADD FOREIGN KEY (event_id) REFERENCES tidegate.payment_events (event_id)"
+        )
+
+
+@pytest.fixture
+def poisoned(stored: psycopg.Connection, database: Database, unguarded: None, into: Ingest) -> None:
+    """Twelve rows of 212 that break a rule, two of them against a row that bronze has already."""
+    insert(stored, "a", 200)
+    ingest_rows(EVENTS, into)
+    insert(stored, "b", 200)
+    insert(stored, "a", 2)
+    insert(stored, "b", 2)
+    insert(stored, "future", 2, day=_FUTURE)
+    insert(stored, "null", 2)
+    insert(stored, "negative", 2)
+    insert(stored, "form", 2)
+    with psycopg.connect(database.url("owner"), autocommit=True) as owner:
+        owner.execute("UPDATE tidegate.payment_events SET merchant_id = NULL WHERE event_id LIKE '%null%'")
+        owner.execute("UPDATE tidegate.payment_events SET amount_cents = -5 WHERE event_id LIKE '%negative%'")
+        owner.execute("UPDATE tidegate.payment_events SET currency = 'euro' WHERE event_id LIKE '%form%'")
+
+
+def test_a_poisoned_batch_is_stopped_where_too_much_of_it_is_wrong(
+    poisoned: None, stored: psycopg.Connection, lake: Lake, into: Ingest
+) -> None:
+    with pytest.raises(TooManyRejectedError, match=r"12 of 212 rows break a rule .*more than 5%"):
+        ingest_rows(EVENTS, into)
+    assert in_bronze(lake).num_rows == 200
+
+
+def test_poison_is_named_and_kept_apart_and_the_rest_goes_on(
+    poisoned: None, stored: psycopg.Connection, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "c", 100)
+    report = ingest_rows(EVENTS, into)
+    assert (report.rows, report.rejected) == (300, 12)
+    assert report.rejected_by_rule == {
+        "unique.event_id": 4,
+        "not_future.provider_created_at": 2,
+        "required.merchant_id": 2,
+        "not_negative.amount_cents": 2,
+        "matches.currency": 2,
+    }
+    kept = lake.query("SELECT row FROM bronze.rejected_rows WHERE key = 'stripe:evt_future2'")[0][0]
+    assert '"customer_id": "[redacted]"' in kept
+    assert "cus_" not in kept
+    assert "c, " not in kept  # the metadata's
+    assert lake.query("SELECT DISTINCT batch_id FROM bronze.rejected_rows WHERE source_table = 'payment_events'") == [
+        [f"{EVENTS}:{report.watermark_to}"]
+    ]
+
+
+def test_findings_are_in_bronze_as_they_stand(database: Database, lake: Lake, into: Ingest) -> None:
+    lake.empty()
+    row: dict[str, Any] = {"day": date(2026, 1, 1), "at": datetime(2026, 1, 2, tzinfo=UTC)}
+    insert_drift = """
+        INSERT INTO tidegate.score_drift (model_name, model_version, day, predictions, mean_score, state, computed_at)
+        VALUES ('fraud', '1', %(day)s, 10, %(score)s, 'ok', %(at)s)
+        ON CONFLICT (model_name, model_version, day) DO UPDATE SET mean_score = excluded.mean_score,
+            computed_at = excluded.computed_at + interval '1 second'
+    """
+    with psycopg.connect(database.url("monitor"), autocommit=True) as monitor:
+        for score in (0.25, 0.5):
+            monitor.execute(insert_drift, {**row, "score": score})
+            assert ingest_findings("score_drift", into).rows == 1
+    assert ingest_findings("score_drift", into).commits == 0
+    assert lake.query("SELECT mean_score FROM bronze.score_drift") == [[0.5]]
