@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mlops.pipelines.defs import dbt, features, ingest, monitoring, quality, training
+from mlops.pipelines.defs import dbt, features, ingest, maintenance, monitoring, quality, training
 
 defs = dg.Definitions.merge(
     ingest.defs,
@@ -11,6 +11,7 @@ defs = dg.Definitions.merge(
     features.defs,
     training.defs,
     monitoring.defs,
+    maintenance.defs,
     # A process for each step would import everything anew: seconds, where most steps take as many.
     dg.Definitions(executor=dg.in_process_executor),
 )

@@ -6,13 +6,9 @@ from typing import Final
 
 import dagster as dg
 
-from mlops.pipelines.lib import feature_export
-from mlops.pipelines.lib.catalog import open_catalog
-from mlops.pipelines.lib.online_features import OnlineStore, Standing, materialise
 from mlops.pipelines.lib.places import places
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.pipelines.settings import LakeSettingsError, lake_settings
-from mlops.training.history import STATES_FILE, event_table, fingerprint
 
 FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
 DIFFERENT: Final = "different"
@@ -31,6 +27,9 @@ DIFFERENT: Final = "different"
 )
 def history() -> dg.MaterializeResult[None]:
     """Read the past out of bronze."""
+    from mlops.pipelines.lib import feature_export
+    from mlops.pipelines.lib.catalog import open_catalog
+
     with only_neighbours_again():
         reader = feature_export.LakeReader(open_catalog(lake_settings()))
         made = feature_export.export(reader, places().history)
@@ -50,6 +49,9 @@ def history() -> dg.MaterializeResult[None]:
 )
 def offline() -> dg.MaterializeResult[None]:
     """Make them, once for all who read them."""
+    from mlops.pipelines.lib import feature_export
+    from mlops.training.history import event_table, fingerprint
+
     where = places()
     with only_neighbours_again():
         table = event_table(where.history, where.training)
@@ -70,6 +72,9 @@ def offline() -> dg.MaterializeResult[None]:
 )
 def online() -> dg.MaterializeResult[None]:
     """Compare and fill in."""
+    from mlops.pipelines.lib.online_features import OnlineStore, Standing, materialise
+    from mlops.training.history import STATES_FILE, fingerprint
+
     where, redis = places(), lake_settings().redis_url
     if redis is None:
         raise LakeSettingsError("TIDEGATE_REDIS_URL is not set: it says where the online store is")

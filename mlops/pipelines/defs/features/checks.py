@@ -5,9 +5,7 @@ from typing import Final
 import dagster as dg
 
 from mlops.pipelines.defs.features.assets import DIFFERENT, offline, online
-from mlops.pipelines.lib import feature_export
 from mlops.pipelines.lib.places import places
-from mlops.training.history import fingerprint
 
 CUSTOMERS: Final = 50
 _MOST_TOLD: Final = 5
@@ -16,6 +14,9 @@ _MOST_TOLD: Final = 5
 @dg.asset_check(asset=offline, blocking=True, description="Rows of some customers hold what had arrived, and no more.")
 def point_in_time() -> dg.AssetCheckResult:
     """Make them again, each from its own past alone."""
+    from mlops.pipelines.lib import feature_export
+    from mlops.training.history import fingerprint
+
     where = places()
     made = where.training / fingerprint(where.history)
     faults = feature_export.point_in_time_faults(where.history, made, CUSTOMERS, seed=1)

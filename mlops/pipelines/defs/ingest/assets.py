@@ -5,7 +5,6 @@ from typing import Final
 
 import dagster as dg
 
-from mlops.pipelines.lib.ingest import ingest
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.pipelines.lib.sources import ALL, FINDINGS, NAMESPACE, PREDICTIONS, REJECTED, SOURCES
 from mlops.pipelines.settings import lake_settings
@@ -29,6 +28,8 @@ def _bronze(source: str) -> dg.AssetsDefinition:
         "bronze.rejected_rows.",
     )
     def asset() -> dg.MaterializeResult[None]:
+        from mlops.pipelines.lib.ingest import ingest
+
         with only_neighbours_again():
             report = ingest(source, lake_settings())
         return dg.MaterializeResult(

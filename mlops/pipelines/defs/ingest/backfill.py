@@ -4,7 +4,6 @@ from typing import Final
 
 import dagster as dg
 
-from mlops.pipelines.lib.ingest import backfill as backfill_day
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.pipelines.lib.sources import SOURCES
 from mlops.pipelines.settings import lake_settings
@@ -21,6 +20,8 @@ def _day_of(source: str) -> dg.OpDefinition:
         description=f"The day's rows of {source} in bronze are replaced by those of PostgreSQL.",
     )
     def op(context: dg.OpExecutionContext) -> None:
+        from mlops.pipelines.lib.ingest import backfill as backfill_day
+
         day = context.partition_time_window.start.date()
         with only_neighbours_again():
             report = backfill_day(source, day, lake_settings())

@@ -5,7 +5,6 @@ from typing import Final
 
 import dagster as dg
 
-from mlops.pipelines.lib.new_rows import CursorError, newest
 from mlops.pipelines.lib.places import CONTRACTS
 from mlops.pipelines.lib.sources import NAMESPACE
 from mlops.pipelines.settings import LakeSettingsError, lake_settings
@@ -23,6 +22,8 @@ EVERY_HOUR: Final = dg.ScheduleDefinition(
 @dg.sensor(job=REFRESH, minimum_interval_seconds=300, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Rows that are stored by now: the newest transaction of each source, by an index; no row is read."""
+    from mlops.pipelines.lib.new_rows import CursorError, newest
+
     try:
         found = newest(lake_settings().postgresql())
     except (CursorError, LakeSettingsError) as error:

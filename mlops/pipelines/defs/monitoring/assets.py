@@ -7,7 +7,6 @@ import dagster as dg
 
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.pipelines.lib.sources import FINDINGS, NAMESPACE
-from mlops.pipelines.lib.watching import watched
 
 _FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26))
 
@@ -22,6 +21,8 @@ _FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), 
 )
 def findings() -> dg.MaterializeResult[None]:
     """Run both jobs. An alert is a finding and no fault of this: the sensor `drift_alarm` reads it."""
+    from mlops.pipelines.lib.watching import watched
+
     with only_neighbours_again():
         found = watched()
     report = dg.MetadataValue.md("```\n" + "\n".join(found.lines) + "\n```")

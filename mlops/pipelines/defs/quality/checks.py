@@ -4,9 +4,7 @@ from typing import Final
 
 import dagster as dg
 
-from mlops.pipelines.lib.catalog import open_catalog
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
-from mlops.pipelines.lib.row_counts import counted
 from mlops.pipelines.lib.sources import NAMESPACE, SOURCES
 from mlops.pipelines.settings import lake_settings
 
@@ -20,6 +18,9 @@ def _rows_agree(source: str) -> dg.AssetChecksDefinition:
         description="Each row that PostgreSQL had stored by the watermark is in bronze once, or rejected.",
     )
     def rows_agree() -> dg.AssetCheckResult:
+        from mlops.pipelines.lib.catalog import open_catalog
+        from mlops.pipelines.lib.row_counts import counted
+
         settings = lake_settings()
         with only_neighbours_again():
             found = counted(SOURCES[source], open_catalog(settings), settings.postgresql())

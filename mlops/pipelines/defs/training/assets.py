@@ -2,17 +2,13 @@
 
 import time
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
-from mlops.pipelines.lib.learning import decide, evaluate, learn
 from mlops.pipelines.lib.places import places
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.pipelines.settings import lake_settings
-from mlops.registry.promotion import Order
-from mlops.registry.settings import registry_from
-from mlops.registry.store import Registry
 
 MODELS: Final = ("fraud", "churn", "retry")
 _FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8))
@@ -20,7 +16,9 @@ _WHY: Final = "trained on the lake's history, and the policy allows it"
 _NONE: Final = "none"
 
 
-def _registry() -> Registry:
+def _registry() -> Any:
+    from mlops.registry.settings import registry_from
+
     return registry_from(lake_settings().mlflow_url)
 
 
@@ -50,6 +48,8 @@ def _candidate(model: str) -> dg.AssetsDefinition:
         description=f"A {model} model of the lake's history, registered as the challenger of who serves.",
     )
     def candidate() -> dg.MaterializeResult[None]:
+        from mlops.pipelines.lib.learning import learn
+
         where = places()
         with only_neighbours_again():
             learned = learn(_registry(), model, where.history, where.training, _now_ms())
@@ -76,6 +76,8 @@ def _evaluation(model: str) -> dg.AssetsDefinition:
         description=f"What the policy says of the challenger of {model}; a replay first, where it asks for one.",
     )
     def evaluation() -> dg.MaterializeResult[None]:
+        from mlops.pipelines.lib.learning import evaluate
+
         with only_neighbours_again():
             found = evaluate(_registry(), model, places().history)
         return dg.MaterializeResult(
@@ -102,7 +104,10 @@ def _champion(model: str) -> dg.AssetsDefinition:
         description=f"Who serves for {model}: the challenger, if the policy lets it; nothing is forced.",
     )
     def champion(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        order = Order(f"dagster run {context.run_id}", _now_ms(), _WHY)
+        from mlops.pipelines.lib.learning import decide
+        from mlops.registry.promotion import Order
+
+        order = Order(f"dagster run {context.run.run_id}", _now_ms(), _WHY)
         with only_neighbours_again():
             decided = decide(_registry(), model, order)
         return dg.MaterializeResult(

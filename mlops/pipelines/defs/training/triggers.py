@@ -4,7 +4,6 @@ from typing import Final
 
 import dagster as dg
 
-from mlops.pipelines.lib.alarms import AlarmsError, newest_alarm
 from mlops.pipelines.settings import LakeSettingsError, lake_settings
 
 LEARN: Final = dg.define_asset_job(
@@ -20,6 +19,8 @@ EVERY_WEEK: Final = dg.ScheduleDefinition(
 @dg.sensor(job=LEARN, minimum_interval_seconds=600, default_status=dg.DefaultSensorStatus.RUNNING)
 def drift_alarm(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Findings of drift or performance that are alerts, and newer than those that started a training before."""
+    from mlops.pipelines.lib.alarms import AlarmsError, newest_alarm
+
     try:
         alarm = newest_alarm(lake_settings().postgresql(), context.cursor)
     except (AlarmsError, LakeSettingsError) as error:
