@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from stack.deploy import deploy
-from stack.engines import ENGINES, UNAWAITED, mlflow, superset
+from stack.engines import ENGINES, UNAWAITED, mlflow, superset, trino
 from stack.engines.postgresql import MONITOR, OWNER, READER, WRITER
 from stack.environment import engine_addresses, lake_addresses, public_environment, render, store_addresses
 from stack.errors import StackError
@@ -104,7 +104,7 @@ def env(arguments: Namespace) -> int:
         sys.stdout.write(render(lake_addresses(_full_context(stack))))
         return 0
     if arguments.name == superset.PUBLISHER:
-        _require_ports(stack, LAKE)
+        _require_ports(stack, [trino.ENGINE, superset.ENGINE])
         sys.stdout.write(render(superset.publisher_environment(_full_context(stack))))
         return 0
     if role := ROLES.get(arguments.name):
