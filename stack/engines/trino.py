@@ -138,5 +138,5 @@ ENGINE = Program(
     settled=_settled,
     links=_links,
     start_seconds=180.0,
-    stop_seconds=60.0,
+    stop_seconds=120.0,  # its first stop writes its classes down, which a busy machine takes long for
 )
