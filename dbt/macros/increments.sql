@@ -22,6 +22,18 @@
     {{ return(column ~ ' > ' ~ known[-1] ~ ' - ' ~ overlap ~ ' and ' ~ column ~ ' not in (' ~ known | join(', ') ~ ')') }}
 {% endmacro %}
 
+{# The same, up to what is there now: so that two queries of one run see the same rows. #}
+{% macro is_new_up_to_now(relation) %}
+    {%- if not execute -%}
+        {{ return('true') }}
+    {%- endif -%}
+    {%- set latest = run_query('select max(ingested_at) from ' ~ relation).columns[0].values()[0] -%}
+    {%- if latest is none -%}
+        {{ return('false') }}
+    {%- endif -%}
+    {{ return('ingested_at <= ' ~ moment_literal(latest) ~ ' and ' ~ is_new()) }}
+{% endmacro %}
+
 {% macro moment_literal(moment) -%}
     timestamp '{{ moment.strftime("%Y-%m-%d %H:%M:%S.%f") }} UTC'
 {%- endmacro %}

@@ -11,56 +11,47 @@
 {%- set touched = touched_payments(ref('payment_events'), tells_of_a_try) %}
 {%- set apart = "interval '" ~ var('one_attempt_seconds') ~ "' second" %}
 
+{#- What an event says of its try: taken along as one value, so that the events are read once. #}
+{%- set says = {
+    'event_id': 'varchar', 'object_id': 'varchar', 'provider': 'varchar', 'merchant_id': 'varchar',
+    'customer_key': 'varchar', 'card_key': 'varchar', 'card_brand': 'varchar', 'card_funding': 'varchar',
+    'card_country': 'varchar', 'payment_method_type': 'varchar', 'currency': 'varchar', 'amount_cents': 'bigint',
+    'failure_code': 'varchar', 'decline_class': 'varchar', 'network_decline_code': 'varchar',
+    'network_advice_code': 'varchar', 'told_at': 'timestamp(6) with time zone', 'livemode': 'boolean'
+} %}
+
 with events as (
 
     select
         *,
-        {{ lives_through_several_attempts() }} as is_of_whole_payment
+        provider_created_at as told_at,
+        {{ lives_through_several_attempts() }} as is_of_whole_payment,
+        if(not {{ lives_through_several_attempts() }}, provider || ':' || provider_object_id) as object_id
     from {{ ref('payment_events') }}
     where {{ tells_of_a_try }} and {{ touched['where'] }}
 
 ),
 
+-- A failed try by its own object, such as a charge, however many events tell of it (the latest moment that is told
+-- holds); and the same tries as the payment's own object tells of them, one event for each.
 failures as (
 
-    select * from events where event_type = 'payment.failed'
-
-),
-
--- A failed try by its own object, such as a charge, however many events tell of it. The latest moment that is told holds.
-failed_objects as (
-
     select
         payment_id,
-        max(provider_created_at) as told_at,
-        max_by(event_id, row(provider_created_at, event_id)) as event_id
-    from failures
-    where not is_of_whole_payment
-    group by payment_id, provider_object_id
-
-),
-
-objects_of_payment as (
-
-    select
-        payment_id,
-        array_agg(event_id order by told_at, event_id) as object_events,
-        array_agg(told_at order by told_at, event_id) as object_times
-    from failed_objects
-    group by payment_id
-
-),
-
--- The same tries as the payment's own object tells of them: one event for each.
-wholes_of_payment as (
-
-    select
-        payment_id,
-        array_agg(event_id order by provider_created_at, event_id) as whole_events,
-        array_agg(provider_created_at order by provider_created_at, event_id) as whole_times
-    from failures
-    where is_of_whole_payment
-    group by payment_id
+        is_of_whole_payment,
+        max(told_at) as told_at,
+        min(told_at) as first_told_at,
+        max(ingested_at) as ingested_at,
+        max_by(
+            cast(
+                row({{ says | join(', ') }})
+                as row({% for name, kind in says.items() %}{{ name }} {{ kind }}{{ ', ' if not loop.last }}{% endfor %})
+            ),
+            row(told_at, event_id)
+        ) as says
+    from events
+    where event_type = 'payment.failed'
+    group by payment_id, is_of_whole_payment, coalesce(object_id, event_id)
 
 ),
 
@@ -68,18 +59,25 @@ side_by_side as (
 
     select
         payment_id,
-        coalesce(object_events, array[]) as object_events,
-        coalesce(object_times, array[]) as object_times,
-        coalesce(whole_events, array[]) as whole_events,
-        coalesce(whole_times, array[]) as whole_times
-    from objects_of_payment
-    full outer join wholes_of_payment using (payment_id)
+        min(first_told_at) as first_told_at,
+        max(ingested_at) as ingested_at,
+        coalesce(array_agg(says order by told_at, says.event_id) filter (where not is_of_whole_payment), array[]) as objects,
+        coalesce(array_agg(told_at order by told_at, says.event_id) filter (where not is_of_whole_payment), array[])
+            as object_times,
+        coalesce(array_agg(says order by told_at, says.event_id) filter (where is_of_whole_payment), array[]) as wholes,
+        coalesce(array_agg(told_at order by told_at, says.event_id) filter (where is_of_whole_payment), array[])
+            as whole_times
+    from failures
+    group by payment_id
 
 ),
 
 -- One to one, both in the order of time, the earliest pairs first: for each object the number of the event about the
 -- whole payment within a few seconds of it, or 0. An event too many makes a try of its own: too many are counted rather
 -- than too few. `passed`: how many are used, or lie too far before any object that is left.
+{%- set passed -%}
+greatest(so_far.passed, cardinality(filter(whole_times, t -> t < told_at - {{ apart }})))
+{%- endset %}
 paired as (
 
     select
@@ -89,19 +87,9 @@ paired as (
             cast(row(0, array[]) as row(passed bigint, partners array(bigint))),
             (so_far, told_at) -> cast(
                 if(
-                    element_at(
-                        whole_times,
-                        greatest(so_far.passed, cardinality(filter(whole_times, t -> t < told_at - {{ apart }}))) + 1
-                    ) <= told_at + {{ apart }},
-                    row(
-                        greatest(so_far.passed, cardinality(filter(whole_times, t -> t < told_at - {{ apart }}))) + 1,
-                        so_far.partners
-                        || (greatest(so_far.passed, cardinality(filter(whole_times, t -> t < told_at - {{ apart }}))) + 1)
-                    ),
-                    row(
-                        greatest(so_far.passed, cardinality(filter(whole_times, t -> t < told_at - {{ apart }}))),
-                        so_far.partners || cast(0 as bigint)
-                    )
+                    element_at(whole_times, {{ passed }} + 1) <= told_at + {{ apart }},
+                    row({{ passed }} + 1, so_far.partners || ({{ passed }} + 1)),
+                    row({{ passed }}, so_far.partners || cast(0 as bigint))
                 ) as row(passed bigint, partners array(bigint))
             ),
             so_far -> so_far.partners
@@ -110,83 +98,39 @@ paired as (
 
 ),
 
-first_told as (
-
-    select payment_id, min(provider_created_at) as first_told_at from failures group by payment_id
-
-),
-
 failed_tries as (
 
     select
-        event_id,
-        if(partner > 0, whole_events[partner]) as whole_event_id
+        payment_id,
+        first_told_at,
+        ingested_at,
+        object as own,
+        if(partner > 0, wholes[partner]) as whole
     from paired
-    cross join unnest(object_events, partners) as told (event_id, partner)
+    cross join unnest(transform(objects, o -> row(o)), partners) as told (object, partner)
 
     union all
 
     select
-        cast(null as varchar) as event_id,
-        whole_event_id
+        payment_id,
+        first_told_at,
+        ingested_at,
+        null as own,
+        whole
     from paired
-    cross join unnest(whole_events) with ordinality as told (whole_event_id, number)
+    cross join unnest(transform(wholes, w -> row(w))) with ordinality as told (whole, number)
     where not contains(partners, number)
 
 ),
 
-failed_attempts as (
+-- A payment is approved once, so that every event that says so is about one try, the last one. The object's own event
+-- says more of it than the payment's.
+approvals as (
 
     select
-        coalesce(own.payment_id, whole.payment_id) as payment_id,
-        own.provider || ':' || own.provider_object_id as object_id,
-        coalesce(own.event_id, whole.event_id) as event_id,
-        coalesce(own.provider, whole.provider) as provider,
-        coalesce(own.merchant_id, whole.merchant_id) as merchant_id,
-        coalesce(own.customer_key, whole.customer_key) as customer_key,
-        coalesce(own.card_key, whole.card_key) as card_key,
-        coalesce(own.card_brand, whole.card_brand) as card_brand,
-        coalesce(own.card_funding, whole.card_funding) as card_funding,
-        coalesce(own.card_country, whole.card_country) as card_country,
-        coalesce(own.payment_method_type, whole.payment_method_type) as payment_method_type,
-        coalesce(own.currency, whole.currency) as currency,
-        coalesce(own.amount_cents, whole.amount_cents) as amount_cents,
-        coalesce(own.failure_code, whole.failure_code) as failure_code,
-        coalesce(own.decline_class, whole.decline_class) as decline_class,
-        coalesce(own.network_decline_code, whole.network_decline_code) as network_decline_code,
-        coalesce(own.network_advice_code, whole.network_advice_code) as network_advice_code,
-        coalesce(own.provider_created_at, whole.provider_created_at) as attempted_at,
-        first_told.first_told_at,
-        coalesce(own.livemode, whole.livemode) as livemode,
-        greatest(
-            coalesce(own.ingested_at, whole.ingested_at), coalesce(whole.ingested_at, own.ingested_at)
-        ) as ingested_at
-    from failed_tries as tried
-    left join failures as own on tried.event_id = own.event_id
-    left join failures as whole on tried.whole_event_id = whole.event_id
-    left join first_told on coalesce(own.payment_id, whole.payment_id) = first_told.payment_id
-
-),
-
--- A payment is approved once, so that every event that says so is about one try, the last one.
-approved_attempts as (
-
-    select
-        payment_id,
-        max(if(not is_of_whole_payment, provider || ':' || provider_object_id)) as object_id,
-        max(provider) as provider,
-        max(merchant_id) as merchant_id,
-        max(customer_key) as customer_key,
-        max(card_key) as card_key,
-        max(card_brand) as card_brand,
-        max(card_funding) as card_funding,
-        max(card_country) as card_country,
-        max(payment_method_type) as payment_method_type,
-        max(currency) as currency,
-        max(amount_cents) as amount_cents,
-        min(provider_created_at) as attempted_at,
+        min_by(event_id, row(is_of_whole_payment, told_at, event_id)) as teller,
+        min(told_at) as attempted_at,
         bool_or(event_type in ('payment.succeeded', 'payment.captured')) as is_collected,
-        bool_or(livemode) as livemode,
         max(ingested_at) as ingested_at
     from events
     where event_type <> 'payment.failed'
@@ -197,31 +141,70 @@ approved_attempts as (
 attempts as (
 
     select
-        coalesce(object_id, event_id) as attempt_id,
-        payment_id, provider, merchant_id, customer_key, card_key, card_brand, card_funding, card_country,
-        payment_method_type, currency, amount_cents, 'failed' as outcome, failure_code, decline_class,
-        network_decline_code, network_advice_code, attempted_at, first_told_at, livemode, ingested_at
-    from failed_attempts
+        coalesce(own.object_id, whole.event_id) as attempt_id,
+        payment_id,
+        {% for name in says if name not in ('event_id', 'object_id', 'told_at', 'livemode') -%}
+        coalesce(own.{{ name }}, whole.{{ name }}) as {{ name }},
+        {% endfor -%}
+        coalesce(own.livemode, whole.livemode) as livemode,
+        'failed' as outcome,
+        coalesce(own.told_at, whole.told_at) as attempted_at,
+        first_told_at,
+        ingested_at
+    from failed_tries
 
     union all
 
     select
-        coalesce(object_id, payment_id || ':approved') as attempt_id,
-        payment_id, provider, merchant_id, customer_key, card_key, card_brand, card_funding, card_country,
-        payment_method_type, currency, amount_cents, if(is_collected, 'succeeded', 'authorized') as outcome,
-        cast(null as varchar) as failure_code, cast(null as varchar) as decline_class,
-        cast(null as varchar) as network_decline_code, cast(null as varchar) as network_advice_code,
-        attempted_at, attempted_at as first_told_at, livemode, ingested_at
-    from approved_attempts
+        coalesce(events.object_id, events.payment_id || ':approved') as attempt_id,
+        events.payment_id,
+        {% for name in says if name not in ('event_id', 'object_id', 'told_at', 'livemode') -%}
+        {{ 'null' if name in ('failure_code', 'decline_class', 'network_decline_code', 'network_advice_code') else 'events.' ~ name }} as {{ name }},
+        {% endfor -%}
+        events.livemode,
+        if(approvals.is_collected, 'succeeded', 'authorized') as outcome,
+        approvals.attempted_at,
+        approvals.attempted_at as first_told_at,
+        approvals.ingested_at
+    from events
+    inner join approvals on events.event_id = approvals.teller
+    where events.event_type <> 'payment.failed'
+
+),
+
+-- Most payments have one try, which need not be sorted.
+failing as (
+
+    select payment_id from {{ ref('payment_events') }} where event_type = 'payment.failed' and {{ touched['where'] }}
+
+),
+
+numbered as (
+
+    select
+        *,
+        1 as attempt_number,
+        first_told_at as first_event_at
+    from attempts
+    where payment_id not in (select payment_id from failing)
+
+    union all
+
+    select
+        *,
+        row_number() over (
+            partition by payment_id order by attempted_at, if(outcome = 'failed', 0, 1), attempt_id
+        ) as attempt_number,
+        min(first_told_at) over (partition by payment_id) as first_event_at
+    from attempts
+    where payment_id in (select payment_id from failing)
 
 )
 
 select
     attempt_id,
     payment_id,
-    cast(row_number() over (
-        partition by payment_id order by attempted_at, if(outcome = 'failed', 0, 1), attempt_id
-    ) as integer) as attempt_number,
+    cast(attempt_number as integer) as attempt_number,
     provider,
     merchant_id,
     customer_key,
@@ -241,6 +224,6 @@ select
     attempted_at,
     {{ day_of('attempted_at') }} as event_day,
     livemode,
-    min(first_told_at) over (partition by payment_id) as first_event_at,
+    first_event_at,
     ingested_at
-from attempts
+from numbered
