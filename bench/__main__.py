@@ -13,7 +13,7 @@ from bench.measure import Result
 # In the order they run: those that need no engine first.
 MODULES = (
     "serde", "inference", "serving", "gateway", "normalizer", "persist",
-    "workflows", "end_to_end", "memory", "dbt",
+    "workflows", "end_to_end", "memory", "lake", "dbt",
 )  # fmt: skip
 _HEADER = f"{'benchmark':24} {'ours':>12} {'baseline':>12} {'unit':14} {'ratio':>8} {'bar':>8}"
 
