@@ -38,3 +38,20 @@ def _rows_agree(source: str) -> dg.AssetChecksDefinition:
 
 
 ROWS_AGREE: Final = [_rows_agree(source) for source in SOURCES]
+
+
+@dg.asset_check(
+    asset=["gold", "fct_payments"],
+    name="money_agrees",
+    blocking=True,
+    retry_policy=AGAIN,
+    description="Totals of gold are PostgreSQL's, to the minor unit, in each currency by itself.",
+)
+def money_agrees() -> dg.AssetCheckResult:
+    """Compare them."""
+    from mlops.pipelines.lib.reconciliation import as_text, reconcile
+
+    with only_neighbours_again():
+        totals, found = reconcile(lake_settings())
+    text = dg.MetadataValue.md(f"```\n{as_text(totals, found)}\n```")
+    return dg.AssetCheckResult(passed=not found, metadata={"differences": len(found), "totals": text})
