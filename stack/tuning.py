@@ -132,7 +132,8 @@ MLFLOW: Mapping[str, str] = MappingProxyType(
 )
 
 # One node, for tables of some million rows on two cores. The heap is small on purpose, since the whole set runs beside
-# it, and grows as it is needed: dbt's largest query over 1.2 million events takes 0.7 GiB, a day's run far less. What is asked is the platform's own work, so nobody signs in; it listens on loopback.
+# it, and grows as it is needed: dbt's largest query over 1.2 million events takes 0.7 GiB, a day's run far less.
+# What is asked is the platform's own work, so nobody signs in; it listens on loopback.
 TRINO: Mapping[str, str] = MappingProxyType(
     {
         "node.environment": "tidegate",
