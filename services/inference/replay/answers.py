@@ -3,7 +3,7 @@
 For a lake that needs a past: a history's events are answered at their own moments, by the code that serves.
 Nothing is stored or published here. Two files hold messages, each after its length, in the order of arrival:
 `decisions.binpb` (PaymentDecision; `python -m services.orchestrator.load_decisions` stores it) and
-`predictions.binpb` (PredictionLogged).
+`predictions.binpb` (PredictionLogged; `python -m services.inference.load_predictions` publishes it).
 """
 
 import argparse
