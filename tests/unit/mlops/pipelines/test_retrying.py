@@ -1,0 +1,22 @@
+"""A neighbour that is away is tried again; bad data fails at once, in its own words."""
+
+import dagster as dg
+import pytest
+
+from mlops.pipelines.lib.catalog import LakeUnavailableError
+from mlops.pipelines.lib.lake import TooManyRejectedError
+from mlops.pipelines.lib.retrying import only_neighbours_again
+from mlops.registry.ports import RegistryError
+
+
+@pytest.mark.parametrize("error", [LakeUnavailableError("away"), RegistryError("away"), ConnectionResetError("away")])
+def test_what_is_away_is_left_to_the_retry_policy(error: Exception) -> None:
+    with pytest.raises(type(error)), only_neighbours_again():
+        raise error
+
+
+def test_a_poisoned_batch_is_not_tried_again() -> None:
+    with pytest.raises(dg.Failure) as failed, only_neighbours_again():
+        raise TooManyRejectedError("60 of 100 rows break not_future.provider_created_at")
+    assert not failed.value.allow_retries
+    assert failed.value.description == "TooManyRejectedError: 60 of 100 rows break not_future.provider_created_at"
