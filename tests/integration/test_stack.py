@@ -135,7 +135,7 @@ def test_up_again_changes_nothing(running: Path) -> None:
     assert records(running) == before
 
 
-@pytest.mark.parametrize("database", ["tidegate_registry", "tidegate_mlflow"])
+@pytest.mark.parametrize("database", ["tidegate_registry", "tidegate_mlflow", "tidegate_dagster", "tidegate_superset"])
 def test_roles_reach_only_their_own_database(running: Path, database: str) -> None:
     url = running_engines(running).database_url("reader", database)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
