@@ -12,9 +12,13 @@ from typing import Any, cast
 import psycopg
 import pyarrow as pa
 import pytest
+from confluent_kafka import Producer
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.timestamp_pb2 import Timestamp
+from tidegate.inference.v1.assessment_service_pb2 import QUESTION_FRAUD
+from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from mlops.pipelines.lib.appended import adopt, backfill_day, forget, ingest_rows
@@ -25,11 +29,14 @@ from mlops.pipelines.lib.ingest import lake_of
 from mlops.pipelines.lib.lake import Lake as Ingest
 from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedError
 from mlops.pipelines.lib.maintenance import maintain
+from mlops.pipelines.lib.prediction_log import TopicShortenedError
+from mlops.pipelines.lib.predictions import ingest_predictions
 from mlops.pipelines.lib.schema import SchemaConflictError
 from mlops.pipelines.lib.sources import SOURCES, Source
 from mlops.pipelines.lib.tables import SupersededError
 from stack.home import REPOSITORY_ROOT
-from tests.integration.conftest import Database
+from tests.engines import Engines
+from tests.integration.conftest import Database, MakeTopic
 from tests.lake import Lake
 
 pytestmark = pytest.mark.timeout(300)
@@ -362,3 +369,61 @@ def test_findings_are_in_bronze_as_they_stand(database: Database, lake: Lake, in
             assert ingest_findings("score_drift", into).rows == 1
     assert ingest_findings("score_drift", into).commits == 0
     assert lake.query("SELECT mean_score FROM bronze.score_drift") == [[0.5]]
+
+
+def test_predictions_come_once_and_what_cannot_be_read_is_kept_apart(
+    engines: Engines, make_topic: MakeTopic, database: Database, lake: Lake, into: Ingest
+) -> None:
+    lake.empty()
+    topic = make_topic("inference.predictions", partitions=2)
+    kafka = {"bootstrap.servers": engines.kafka_bootstrap_servers}
+    publish(kafka, topic, [prediction(number) for number in range(7)])
+    killed: list[Step] = []
+
+    def at(step: Step) -> None:
+        if step == "staged" and not killed:
+            killed.append(step)
+            raise KeyboardInterrupt
+
+    publish(kafka, topic, [b"no frame"])
+    with pytest.raises(KeyboardInterrupt):
+        ingest_predictions(into, kafka, topic, at)
+    assert ingest_predictions(into, kafka, topic).rows == 7
+    publish(kafka, topic, [prediction(number) for number in range(7, 10)])
+    assert ingest_predictions(into, kafka, topic).rows == 3
+    assert ingest_predictions(into, kafka, topic).commits == 0
+    assert lake.query("SELECT count(*), count(DISTINCT event_id), min(question) FROM bronze.predictions") == [
+        [10, 10, "fraud"]
+    ]
+    assert lake.query("SELECT source_table, rule_id, count(*) FROM bronze.rejected_rows GROUP BY 1, 2") == [
+        ["predictions", "readable.value", 1]
+    ]
+
+
+def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
+    engines: Engines, make_topic: MakeTopic, lake: Lake, into: Ingest
+) -> None:
+    lake.empty()
+    topic, kafka = make_topic("inference.predictions"), {"bootstrap.servers": engines.kafka_bootstrap_servers}
+    publish(kafka, topic, [prediction(number) for number in range(4)])
+    ingest_predictions(into, kafka, topic)
+    other = make_topic("inference.predictions")
+    with pytest.raises(TopicShortenedError, match="adopt predictions"):
+        ingest_predictions(into, kafka, other)
+
+
+def prediction(number: int) -> bytes:
+    """A message as it lies on the topic."""
+    moment = Timestamp(seconds=1_770_000_000 + number)
+    message = PredictionLogged(
+        payment_id=f"stripe:pi_{number}", event_id=f"stripe:evt_{number}", merchant_id="m1", question=QUESTION_FRAUD,
+        model_name="fraud", model_version="3", score=0.25, occurred_at=moment, predicted_at=moment,
+    )  # fmt: skip
+    return b"\0\0\0\0\7\0" + message.SerializeToString()
+
+
+def publish(kafka: dict[str, str], topic: str, values: list[bytes]) -> None:
+    producer = Producer(kafka)
+    for number, value in enumerate(values):
+        producer.produce(topic, value, key=str(number).encode())
+    assert producer.flush(30) == 0
