@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mlops.registry.policy import policy_for, refusals
-from mlops.registry.ports import CHALLENGER, CHAMPION
+from mlops.registry.ports import CHALLENGER, CHAMPION, ChampionRegistry
 from mlops.registry.promotion import Order, RefusedError, promote
 from mlops.registry.replays import Replayed
 from mlops.registry.store import Registry
@@ -99,7 +99,7 @@ class Decided:
     refusals: Sequence[str]
 
 
-def decide(registry: Registry, model: str, order: Order) -> Decided:
+def decide(registry: ChampionRegistry, model: str, order: Order) -> Decided:
     """Let the challenger serve if the policy allows it. What the policy refuses stays a challenger."""
     champion = registry.by_alias(model, CHAMPION)
     serving = champion.number if champion else None
