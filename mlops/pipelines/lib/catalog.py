@@ -52,6 +52,9 @@ def _authentication(settings: LakeSettings) -> Mapping[str, str | None]:
         "credential": None if credential is None else credential.get_secret_value(),
         "scope": settings.catalog_scope,
         "oauth2-server-uri": settings.catalog_token_url,
+        # PyIceberg asks for credentials of each table unless told otherwise; Polaris refuses a table altogether where
+        # its store cannot give any. Who brings keys of their own asks for none.
+        "header.X-Iceberg-Access-Delegation": "" if settings.s3_access_key_id else None,
     }
 
 

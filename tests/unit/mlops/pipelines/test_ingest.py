@@ -95,21 +95,28 @@ def test_requests_to_seaweedfs_are_signed(environment: pytest.MonkeyPatch) -> No
     assert "credential" not in told
 
 
-def test_polaris_is_asked_for_a_token_and_vends_keys() -> None:
-    told = catalog_properties(
-        LakeSettings(
-            catalog_url="http://polaris",
-            catalog_warehouse="w",
-            catalog_auth=CatalogAuth.OAUTH2,
-            catalog_credential=SecretStr("id:s3cret"),
-            catalog_scope="PRINCIPAL_ROLE:ALL",
-            s3_access_key_id=None,
-            s3_secret_access_key=None,
-            s3_region="eu-west-1",
-        )
+def with_polaris(key: str | None) -> LakeSettings:
+    return LakeSettings(
+        catalog_url="http://polaris",
+        catalog_warehouse="w",
+        catalog_auth=CatalogAuth.OAUTH2,
+        catalog_credential=SecretStr("id:s3cret"),
+        catalog_scope="PRINCIPAL_ROLE:ALL",
+        s3_access_key_id=key,
+        s3_secret_access_key=None if key is None else SecretStr("s3cret"),
+        s3_region="eu-west-1",
     )
+
+
+def test_polaris_is_asked_for_a_token_and_vends_keys() -> None:
+    told = catalog_properties(with_polaris(key=None))
     assert (told["credential"], told["scope"]) == ("id:s3cret", "PRINCIPAL_ROLE:ALL")
-    assert {"rest.sigv4-enabled", "client.access-key-id"}.isdisjoint(told)
+    assert {"rest.sigv4-enabled", "client.access-key-id", "header.X-Iceberg-Access-Delegation"}.isdisjoint(told)
+
+
+def test_polaris_is_asked_for_no_keys_by_who_has_some() -> None:
+    told = catalog_properties(with_polaris(key="own"))
+    assert (told["client.access-key-id"], told["header.X-Iceberg-Access-Delegation"]) == ("own", "")
 
 
 def test_settings_that_are_missing_are_named_with_what_to_do_and_no_value(environment: pytest.MonkeyPatch) -> None:
