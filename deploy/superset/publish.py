@@ -201,9 +201,24 @@ def kept_stable(kind: str, content: dict[str, Any], before: Mapping[str, Any]) -
         }
         if before and _same_question(after, before):
             return dict(before)
+    if kind == "datasets":
+        for part, name in (("columns", "column_name"), ("metrics", "metric_name")):
+            after[part] = _in_order(after.get(part) or [], before.get(part) or [], name)
     if kind == "dashboards":
-        return _renumbered(after)
-    return {key: value for key, value in after.items() if key in before or value not in (None, [], {})}
+        after = _renumbered(after)
+    return _without_empty(after, before)
+
+
+def _in_order(items: list[dict[str, Any]], before: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Columns or metrics in the order that the file has, new ones last: Superset exports them in any order."""
+    known = {item[name]: (place, item) for place, item in enumerate(before)}
+    placed = sorted(items, key=lambda item: (known.get(item[name], (len(known), {}))[0], item[name]))
+    return [_without_empty(item, known.get(item[name], (0, {}))[1]) for item in placed]
+
+
+def _without_empty(content: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said; of what is not, only what the file mentions."""
+    return {key: value for key, value in content.items() if key in before or value not in (None, [], {})}
 
 
 def _same_question(after: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
