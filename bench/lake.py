@@ -10,6 +10,7 @@ import hashlib
 import statistics
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
@@ -82,7 +83,9 @@ class _Bench:
     def __init__(self, settings: LakeSettings) -> None:
         self._settings, self._catalog = settings, open_catalog(settings)
         keys = _keys(settings)
-        boto3.client("s3", **{**keys, "endpoint_url": settings.s3_url}).create_bucket(Bucket=_BUCKET)
+        client = boto3.client("s3", **keys, endpoint_url=settings.s3_url)
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(Bucket=_BUCKET)
         self._files = S3FileSystem(
             access_key=keys["aws_access_key_id"],
             secret_key=keys["aws_secret_access_key"],
