@@ -5,10 +5,12 @@ Dagster's assets do the work, in this process; where its own database is known i
 """
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -259,6 +261,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every stage and say how long each took; 1 where one fails or totals differ, 2 where settings are missing."""
     options = parser().parse_args(argv)
+    logging.getLogger("trino").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pyiceberg")
     name = f"world-{options.seed}-{options.customers}-{options.days}"
     history = options.history or places().history.with_name(name)
     with _instance() as instance:
