@@ -51,7 +51,8 @@ def _authentication(settings: LakeSettings) -> Mapping[str, str | None]:
     return {
         "credential": None if credential is None else credential.get_secret_value(),
         "scope": settings.catalog_scope,
-        "oauth2-server-uri": settings.catalog_token_url,
+        # Said, even where it is the catalog itself: PyIceberg warns of a default that it is going to drop.
+        "oauth2-server-uri": settings.catalog_token_url or f"{settings.catalog_url.rstrip('/')}/v1/oauth/tokens",
         # PyIceberg asks for credentials of each table unless told otherwise; Polaris refuses a table altogether where
         # its store cannot give any. Who brings keys of their own asks for none.
         "header.X-Iceberg-Access-Delegation": "" if settings.s3_access_key_id else None,

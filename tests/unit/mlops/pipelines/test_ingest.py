@@ -111,6 +111,7 @@ def with_polaris(key: str | None) -> LakeSettings:
 def test_polaris_is_asked_for_a_token_and_vends_keys() -> None:
     told = catalog_properties(with_polaris(key=None))
     assert (told["credential"], told["scope"]) == ("id:s3cret", "PRINCIPAL_ROLE:ALL")
+    assert told["oauth2-server-uri"] == "http://polaris/v1/oauth/tokens"
     assert {"rest.sigv4-enabled", "client.access-key-id", "header.X-Iceberg-Access-Delegation"}.isdisjoint(told)
 
 
