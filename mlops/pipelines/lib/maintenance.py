@@ -33,6 +33,9 @@ class Figures:
     scan_seconds: float
 
 
+_NOTHING: Final = Figures(0, 0.0, 0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Maintained:
     """One table before and after."""
@@ -43,6 +46,8 @@ class Maintained:
     seconds: float
 
     def __str__(self) -> str:
+        if not self.before.snapshots:
+            return f"{self.table}: nothing was written to it yet"
         b, a = self.before, self.after
         return (
             f"{self.table}: files {b.files:,} → {a.files:,}, {b.megabytes:,.1f} → {a.megabytes:,.1f} MB, snapshots "
@@ -69,11 +74,17 @@ def maintain(
     """Maintain these tables (`schema.table`), or all of the lake, one after the other.
 
     Properties stay, and the watermark with them. A table that is written to meanwhile keeps what was written: Trino
-    commits against the state that it read, and begins again where that moved.
+    commits against the state that it read, and begins again where that moved. One that is not there yet is passed over,
+    with figures of nothing.
     """
     with closing(_connect(settings)) as connection:
-        for table in tables or _all_tables(connection):
-            yield _maintain(connection, table, keep_hours, orphan_hours)
+        there = _all_tables(connection)
+        for table in tables or there:
+            # Asked for a part of a table that it lacks, the catalog fails instead of saying so.
+            if table in there:
+                yield _maintain(connection, table, keep_hours, orphan_hours)
+            else:
+                yield Maintained(table, _NOTHING, _NOTHING, 0.0)
 
 
 def _maintain(connection: Any, table: str, keep_hours: int, orphan_hours: int) -> Maintained:

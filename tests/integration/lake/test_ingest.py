@@ -427,3 +427,9 @@ def publish(kafka: dict[str, str], topic: str, values: list[bytes]) -> None:
     for number, value in enumerate(values):
         producer.produce(topic, value, key=str(number).encode())
     assert producer.flush(30) == 0
+
+
+def test_a_table_that_is_not_there_yet_is_passed_over_by_maintenance(database: Database, lake: Lake) -> None:
+    lake.empty()
+    (done,) = maintain(lake.settings(database.name), [TABLE])
+    assert str(done) == f"{TABLE}: nothing was written to it yet"
