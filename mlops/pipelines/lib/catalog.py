@@ -1,9 +1,11 @@
 """Opens the Iceberg catalog: SeaweedFS and S3 Tables by signed requests, Apache Polaris by OAuth2."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.exceptions import RESTError
 from requests.exceptions import RequestException
 
 from mlops.pipelines.settings import CatalogAuth, LakeSettings
@@ -15,6 +17,19 @@ _S3_SECONDS: Final = {"s3.connect-timeout": "10.0", "s3.request-timeout": "60.0"
 
 class LakeUnavailableError(Exception):
     """The lake cannot be had, or refuses; the message says what to do."""
+
+
+@contextmanager
+def told_of_lake() -> Iterator[None]:
+    """Turn what catalog and object store raise when they are away into words for whoever runs the job."""
+    try:
+        yield
+    except (RequestException, RESTError, OSError) as error:
+        first_line = str(error).strip().partition("\n")[0][:300]
+        raise LakeUnavailableError(
+            f"the lake's catalog or object store failed ({type(error).__name__}: {first_line}): `make status` tells "
+            "whether they run; what was committed stays, and the next run goes on behind it"
+        ) from error
 
 
 def open_catalog(settings: LakeSettings) -> Catalog:

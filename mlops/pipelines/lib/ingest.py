@@ -4,7 +4,7 @@ import time
 from datetime import UTC, date, datetime
 
 from mlops.pipelines.lib.appended import backfill_day, ingest_rows
-from mlops.pipelines.lib.catalog import open_catalog
+from mlops.pipelines.lib.catalog import open_catalog, told_of_lake
 from mlops.pipelines.lib.findings import ingest_findings
 from mlops.pipelines.lib.lake import ROWS_AT_ONCE, IngestReport, Lake
 from mlops.pipelines.lib.predictions import ingest_predictions, prediction_table
@@ -41,14 +41,15 @@ def ingest(
     Raises what `ingest_rows` does, and UnknownSourceError.
     """
     lake = lake_of(settings, now, rows_at_once, reject_limit)
-    open_rejected(lake.catalog)
-    if source in SOURCES:
-        return ingest_rows(source, lake)
-    if source in FINDINGS:
-        return ingest_findings(source, lake)
-    if source == PREDICTIONS:
-        prediction_table(lake.catalog)
-        return ingest_predictions(lake, settings.kafka_config())
+    with told_of_lake():
+        open_rejected(lake.catalog)
+        if source in SOURCES:
+            return ingest_rows(source, lake)
+        if source in FINDINGS:
+            return ingest_findings(source, lake)
+        if source == PREDICTIONS:
+            prediction_table(lake.catalog)
+            return ingest_predictions(lake, settings.kafka_config())
     raise UnknownSourceError(f"there is no source {source}: there are {', '.join(ALL)}")
 
 
@@ -56,4 +57,5 @@ def backfill(source: str, day: date, settings: LakeSettings, *, now: datetime | 
     """Replace a day of a table with what PostgreSQL has of it up to the watermark."""
     if source not in SOURCES:
         raise UnknownSourceError(f"{source} has no days to fill again: {', '.join(SOURCES)} have")
-    return backfill_day(source, day, lake_of(settings, now))
+    with told_of_lake():
+        return backfill_day(source, day, lake_of(settings, now))

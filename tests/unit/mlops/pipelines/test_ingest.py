@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 from pydantic import SecretStr
+from pyiceberg.exceptions import ServiceUnavailableError
 from tidegate.inference.v1.assessment_service_pb2 import QUESTION_FRAUD
 from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
 
 from mlops.pipelines.lib.appended import check_database
-from mlops.pipelines.lib.catalog import catalog_properties
+from mlops.pipelines.lib.catalog import LakeUnavailableError, catalog_properties, told_of_lake
 from mlops.pipelines.lib.columns import TEXTS, TIMESTAMP, Column
 from mlops.pipelines.lib.database import Frontier, _read
 from mlops.pipelines.lib.lake import OtherDatabaseError
@@ -127,3 +128,9 @@ def test_settings_that_are_missing_are_named_with_what_to_do_and_no_value(enviro
     assert "TIDEGATE_CATALOG_URL" in str(told.value)
     assert "stack env lake" in str(told.value)
     assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize("error", [ServiceUnavailableError("503: busy"), OSError("AWS Error NETWORK_CONNECTION")])
+def test_a_lake_that_goes_away_is_told_of_in_a_line(error: Exception) -> None:
+    with pytest.raises(LakeUnavailableError, match=f"{type(error).__name__}.*make status"), told_of_lake():
+        raise error
