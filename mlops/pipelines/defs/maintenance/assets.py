@@ -33,8 +33,9 @@ def _maintained(table: str) -> dg.AssetsDefinition:
         from mlops.pipelines.lib.maintenance import maintain
 
         with only_neighbours_again():
-            (figures,) = maintain(lake_settings(), [table])
-        return dg.MaterializeResult(metadata={**figures.metadata(), "seconds": figures.seconds})
+            # None of a table that nothing came to yet.
+            found = list(maintain(lake_settings(), [table]))
+        return dg.MaterializeResult(metadata={name: value for each in found for name, value in each.metadata().items()})
 
     return maintained
 
