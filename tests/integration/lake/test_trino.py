@@ -17,7 +17,7 @@ from stack.processes import is_running
 from tests.engines import stack_command, start_more
 from tests.lake import ENGINES, Lake
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 EVENTS = "trial.events"
 _ROWS = pa.table(
@@ -82,7 +82,7 @@ def test_a_start_that_fails_is_named_with_its_own_words_and_leaves_the_others_al
     home = lake.engines.home
     kill(lake, "trino")
     wrong = {"JAVA_TOOL_OPTIONS": "-Dhttp-server.log.enabled=maybe"}
-    done = stack_command(home, "up", "--engines-only", "trino", timeout=120, **wrong)
+    done = stack_command(home, "up", "--engines-only", "trino", timeout=300, **wrong)
     assert done.returncode == 1
     assert "trino stopped while it was starting" in done.stdout
     assert "http-server.log.enabled" in done.stdout
