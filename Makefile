@@ -8,6 +8,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 HOME_DIR := $(or $(TIDEGATE_HOME),.tidegate)
 WITH_STACK := set -a; [ ! -f $(HOME_DIR)/stack.env ] || . $(HOME_DIR)/stack.env; set +a;
 
+# Addresses and credentials of the lakehouse and of its dashboards.
+LAKE = set -a; $(WITH_STACK) eval "$$($(PY) -m stack env lake)"; eval "$$($(PY) -m stack env dashboards)"; set +a;
+
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +41,16 @@ status: setup ## Show engines, services, lag and counts on one screen
 logs: setup ## Follow the logs; one part only: make logs NAME=gateway
 	@$(PY) -m stack logs $(NAME)
 
+.PHONY: demo-lake
+demo-lake: setup ## A simulated quarter, a million events, through the lakehouse to models and dashboards (CUSTOMERS=, DAYS=)
+	@$(PY) -m stack up --profile lake
+	@$(LAKE) TIDEGATE_WRITER_DATABASE_URL="$$($(PY) -m stack env writer | sed -n 's/^TIDEGATE_DATABASE_URL=//p')" \
+		$(PY) -m mlops.pipelines.demo $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(DAYS),--days $(DAYS))
+
+.PHONY: dashboards
+dashboards: setup ## Bring the dashboards into Superset, replacing what differs, and ask every chart for its data
+	@$(LAKE) $(PY) -m deploy.superset.publish
+
 .PHONY: train
 train: setup ## Train the models on a history (made where there is none), register them, let a first champion serve
 	@$(WITH_STACK) $(PY) -m mlops.training
@@ -45,6 +58,10 @@ train: setup ## Train the models on a history (made where there is none), regist
 .PHONY: replay
 replay: setup ## Run champion and challenger of fraud over the past: what would be decided otherwise; a page in .tidegate/
 	@$(WITH_STACK) $(PY) -m services.inference.replay fraud --html $(HOME_DIR)/replay.html
+
+.PHONY: dashboards
+dashboards: setup ## Bring the dashboards into Superset, and ask every chart for its data (after make up PROFILE=lake)
+	@set -a; eval "$$($(PY) -m stack env dashboards)"; set +a; $(PY) -m deploy.superset.publish
 
 .PHONY: monitor
 monitor: setup ## Compare what models were told and said with the stream, their training and what came of it
@@ -69,6 +86,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.
 lock: setup ## Resolve the requirements anew, for this machine and for the service image
 	@$(LOCK) --all-extras pyproject.toml -o requirements.lock
 	@$(LOCK) -c requirements.lock pyproject.toml -o deploy/services.lock
+	@$(LOCK) --override deploy/superset/overrides.txt deploy/superset/requirements.in -o deploy/superset/requirements.lock
 
 .PHONY: format
 format: setup ## Format code and contracts
