@@ -1,4 +1,4 @@
-"""Says what a change of the contracts touches: topics, columns, dbt models, features, models and dashboards.
+"""Says what a change of the contracts touches: topics, columns, dbt models, features, models, dashboards and charts.
 
 Run as `python -m codegen.impact` or `make impact`: the contracts as they lie here against those that `make lint`
 compares with. `--base` and `--head` name revisions instead; `--markdown FILE` writes it for a pull request's comment.
@@ -19,6 +19,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from codegen import readers
+from codegen.charts import tables_of_charts
 from codegen.contract_diff import Change, changes, holders
 from codegen.dbt_sources import BRONZE, Contracts, columns
 from codegen.gate import base_revision, check_breaking
@@ -37,6 +38,7 @@ class Touched:
     columns: Sequence[str]
     dbt_models: Sequence[str]
     dashboards: Sequence[str]
+    charts: Sequence[str]
     features: Sequence[str]
     models: Sequence[str]
 
@@ -66,6 +68,7 @@ class Reach:
         self._contracts = contracts
         self._project = project
         self._taken = taken
+        self._charts = tables_of_charts()
 
     def of(self, change: Change) -> Touched:
         """All that one change touches."""
@@ -79,12 +82,14 @@ class Reach:
             for node in self._project.touched(table, column, read_by_name=change.kind != "added")
         }
         features = readers.features_of(change.owner, change.name) if change.kind != "added" else []
+        dbt_models = sorted(told for kind, told in nodes if kind == "model")
         return Touched(
             change,
             topics=[name for name, topic in self._topics.items() if topic.message in owners],
             columns=[f"bronze.{table}.{column}" for table, column in reached],
-            dbt_models=sorted(told for kind, told in nodes if kind == "model"),
+            dbt_models=dbt_models,
             dashboards=sorted(told for kind, told in nodes if kind == "exposure"),
+            charts=sorted(name for name, read in self._charts.items() if read & set(dbt_models)),
             features=features,
             models=sorted(name for name, taken in self._taken.items() if set(taken) & set(features)),
         )
@@ -169,6 +174,7 @@ def _parts(touched: Touched) -> Sequence[tuple[str, Sequence[str]]]:
         ("features", touched.features),
         ("models", touched.models),
         ("dashboards", touched.dashboards),
+        ("charts", touched.charts),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from codegen import dbt_sources, gate
+from codegen.charts import tables_of_charts
 from codegen.image import ROOT, GenerationError
 from codegen.tables import tables
 from tests.contract.test_sensitivity import level
@@ -144,3 +145,16 @@ def test_every_model_has_a_description_that_begins_with_its_grain() -> None:
             *(test for column in model["columns"] for test in column.get("data_tests", ())),
         ]
         assert any(test == "unique" or "unique_together" in test for test in tests), f"no key of {name} is tested"
+
+
+def test_exposures_name_what_the_dashboards_charts_read() -> None:
+    exposed = {
+        re.findall(r"ref\('(\w+)'\)", each)[0]
+        for file in sorted((DBT / "models" / "exposures").glob("*.yml"))
+        for exposure in yaml.safe_load(file.read_text())["exposures"]
+        for each in exposure["depends_on"]
+    }
+    folders = {name: folder for folder, name, _ in models()}
+    charts = tables_of_charts()
+    assert charts
+    assert {f"{folders[name]}.{name}" for name in exposed} == {table for read in charts.values() for table in read}

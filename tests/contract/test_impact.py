@@ -41,6 +41,7 @@ def test_an_added_field_reaches_the_tables_of_its_topic_and_breaks_nobody(tmp_pa
     assert touched.dbt_models == ["silver.payment_events"]
     assert not touched.features
     assert not touched.dashboards
+    assert not touched.charts
 
 
 def test_a_changed_type_is_followed_to_the_dashboards(tmp_path: Path, project: Lineage) -> None:
@@ -53,7 +54,8 @@ def test_a_changed_type_is_followed_to_the_dashboards(tmp_path: Path, project: L
         touched.dbt_models
     )
     assert {"Payment performance", "Recovery"} <= set(touched.dashboards)
-    assert "Data quality" not in touched.dbt_models
+    assert "Data quality" not in touched.dashboards
+    assert touched.charts
 
 
 def test_a_masked_column_is_followed_by_the_name_of_its_key(tmp_path: Path, project: Lineage) -> None:
@@ -85,4 +87,4 @@ def test_the_comment_is_a_table_with_a_row_for_each_change(tmp_path: Path, proje
     rows = [line for line in comment.splitlines() if line.startswith("| UnifiedPaymentEvent.wallet added")]
     assert len(rows) == 1
     assert "buf: compatible" in comment
-    assert rows[0].count("|") == 8
+    assert rows[0].count("|") == 9

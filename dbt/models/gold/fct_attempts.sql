@@ -26,7 +26,7 @@ with events as (
         *,
         provider_created_at as told_at,
         {{ lives_through_several_attempts() }} as is_of_whole_payment,
-        if(not {{ lives_through_several_attempts() }}, provider || ':' || provider_object_id) as object_id
+        if(not {{ lives_through_several_attempts() }}, payment_id || ':' || provider_object_id) as object_id
     from {{ ref('payment_events') }}
     where {{ tells_of_a_try }} and {{ touched['where'] }}
 

@@ -21,7 +21,7 @@ disputes as (
 
     select
         provider || ':' || provider_object_id as dispute_id,
-        payment_id,
+        max_by(payment_id, row(provider_created_at, event_id)) as payment_id,
         max(provider) as provider,
         max(merchant_id) as merchant_id,
         max(currency) as currency,
@@ -33,7 +33,7 @@ disputes as (
         bool_or(livemode) as livemode,
         max(ingested_at) as ingested_at
     from events
-    group by payment_id, provider, provider_object_id
+    group by provider, provider_object_id
 
 )
 

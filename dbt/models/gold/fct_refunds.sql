@@ -20,7 +20,7 @@ with events as (
 own_events as (
 
     select
-        payment_id,
+        max_by(payment_id, row(provider_created_at, event_id)) as payment_id,
         provider || ':' || provider_object_id as refund_id,
         max(provider) as provider,
         max(merchant_id) as merchant_id,
@@ -40,7 +40,7 @@ own_events as (
         max(ingested_at) as ingested_at
     from events
     where event_type in ('refund.created', 'refund.updated', 'refund.failed')
-    group by payment_id, provider, provider_object_id
+    group by provider, provider_object_id
 
 ),
 
@@ -49,7 +49,7 @@ own_events as (
 sums_told as (
 
     select
-        payment_id,
+        max_by(payment_id, row(provider_created_at, event_id)) as payment_id,
         provider_object_id,
         amount_refunded_cents,
         max(provider) as provider,
@@ -63,7 +63,7 @@ sums_told as (
         event_type in ('payment.refunded', 'payment.updated')
         and amount_refunded_cents > 0
         and payment_id not in (select payment_id from own_events)
-    group by payment_id, provider_object_id, amount_refunded_cents
+    group by provider_object_id, amount_refunded_cents
 
 ),
 
@@ -81,7 +81,7 @@ refunds as (
         payment_id, provider, merchant_id, currency,
         amount_refunded_cents
         - lag(amount_refunded_cents, 1, 0) over (
-            partition by payment_id, provider_object_id order by amount_refunded_cents
+            partition by provider_object_id order by amount_refunded_cents
         ) as amount_cents,
         'refunded' as status,
         cast(null as varchar) as reason,

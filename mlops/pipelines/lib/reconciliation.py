@@ -41,9 +41,9 @@ WITH known AS (
         FROM known WHERE event_type LIKE 'payment.%%' GROUP BY payment_id
     ) AS of_payment GROUP BY currency
 ), own_refunds AS (
-    SELECT DISTINCT ON (payment_id, provider_object_id) payment_id, currency, amount_cents, status
+    SELECT DISTINCT ON (provider, provider_object_id) payment_id, currency, amount_cents, status
     FROM known WHERE event_type LIKE 'refund.%%'
-    ORDER BY payment_id, provider_object_id, provider_created_at DESC,
+    ORDER BY provider, provider_object_id, provider_created_at DESC,
         CASE status WHEN 'refund_failed' THEN 2 WHEN 'refunded' THEN 1 ELSE 0 END DESC
 ), refunds AS (
     SELECT currency, sum(cents) AS refunded_cents FROM (
@@ -52,13 +52,13 @@ WITH known AS (
         SELECT max(currency), max(amount_refunded_cents) FROM known
         WHERE event_type IN ('payment.refunded', 'payment.updated') AND amount_refunded_cents > 0
             AND payment_id NOT IN (SELECT payment_id FROM own_refunds)
-        GROUP BY payment_id, provider_object_id
+        GROUP BY provider, provider_object_id
     ) AS told GROUP BY currency
 ), disputes AS (
     SELECT currency, sum(amount_cents) AS disputed_cents FROM (
-        SELECT DISTINCT ON (payment_id, provider_object_id) currency, amount_cents FROM known
+        SELECT DISTINCT ON (provider, provider_object_id) currency, amount_cents FROM known
         WHERE event_type LIKE 'dispute.%%'
-        ORDER BY payment_id, provider_object_id, provider_created_at DESC, event_id DESC
+        ORDER BY provider, provider_object_id, provider_created_at DESC, event_id DESC
     ) AS told GROUP BY currency
 )
 SELECT currency, events, coalesce(payments, 0), coalesce(authorised_cents, 0), coalesce(captured_cents, 0),

@@ -106,7 +106,7 @@ def test_payments_stand_where_their_events_put_them(built: Built) -> None:
 def test_what_a_late_event_replaces_is_gone(built: Built) -> None:
     """An attempt is known by its charge once that is heard of; a refund by itself, no longer by the charge's sum."""
     assert rows(built, "select attempt_id from lake.gold.fct_attempts where payment_id = 'stripe:pi_e'") == [
-        ("stripe:ch_e",)
+        ("stripe:pi_e:ch_e",)
     ]
     assert rows(built, "select refund_id, amount_cents from lake.gold.fct_refunds") == [("stripe:re_b", 200)]
     assert any("ch_b:refunded:200" in row for row in built.first["gold.fct_refunds"])
