@@ -14,7 +14,8 @@ FOLDER = Path("deploy/superset/dashboards")
 MODELS = Path("dbt/models")
 # Functions and words of SQL that metrics are written in.
 SQL_WORDS = {
-    *("sum", "min", "max", "count", "count_if", "max_by", "approx_percentile", "nullif", "cast", "as", "double"),
+    *("sum", "min", "max", "count", "count_if", "max_by", "array_agg", "array_sort", "element_at", "nullif"),
+    *("cast", "as", "double", "integer"),
     *("case", "when", "then", "end", "is", "not", "null"),
     "e",  # of a number such as 60e0
 }
