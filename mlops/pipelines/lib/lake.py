@@ -11,7 +11,7 @@ from pyiceberg.table import Table
 from mlops.pipelines.lib.row_rules import Verdict
 
 ROWS_AT_ONCE: Final = 250_000
-"""About 500 MB of memory; each is a commit of its own, with its own watermark."""
+"""At the most 1.2 GB of memory, with all that is imported; each is a commit of its own, with its own watermark."""
 
 Step = Literal["read", "judged", "rejected", "staged", "committed"]
 At = Callable[[Step], None]
