@@ -1,9 +1,9 @@
 """Iceberg as the ingest uses it: what an append costs beside bare Parquet, what 500 commits and their maintenance do.
 
 All on one object store, in one run. Append: 100,000 events of a day in one commit with its watermark, against the same
-rows written as a Parquet file. Commits: small ones, five hundred, with maintenance after every 25, since ingest comes by
-the hour and maintenance by night; the last ten in turn with the first commits of new tables. Scan: all of that table
-afterwards, against one with a single file of the same rows.
+rows written as a Parquet file. Commits: small ones, five hundred, with maintenance after every 25, since ingest comes
+by the hour and maintenance by night; the last ten in turn with the first commits of new tables. Scan: all of that
+table afterwards, against one with a single file of the same rows.
 """
 
 import hashlib
