@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
 CUSTOMERS, DAYS = 1_000, 76
 STORED = ("payment_events", "decisions", "quarantine")
 FINDINGS = ("feature_skew", "feature_drift", "score_drift", "model_performance")
-GOLD = dg.AssetSelection.groups("bronze", "silver", "gold")
+GOLD = dg.AssetSelection.groups("bronze", "silver", "gold", "marts")
 
 
 @dataclass

@@ -13,7 +13,8 @@ from mlops.pipelines.lib.retrying import AGAIN
 
 TRANSLATOR: Final = Translator()
 # Unit tests are of the code: they run where it changes (`make test`), not whenever data come.
-_BUILD: Final = ("build", "--exclude-resource-types", "unit_test")
+# And where a part is built, tests that need more than it and what it is made of are left out.
+_BUILD: Final = ("build", "--exclude-resource-types", "unit_test", "--indirect-selection", "buildable")
 
 
 # dbt takes turns with itself: two builds of one table would undo each other's work.
