@@ -108,7 +108,8 @@ test-unit: setup ## The unit tests alone: no engine, no socket
 
 .PHONY: test
 test: lint test-unit ## Everything that proves the platform, on real engines
-	@pytest tests/contract tests/integration -n 2 --dist loadgroup -q
+	@pytest tests/contract tests/integration --ignore tests/integration/lake -n 2 -q
+	@pytest tests/integration/lake -q
 	@pytest tests/e2e
 
 .PHONY: bench

@@ -1,21 +1,11 @@
 """What tests of the lakehouse start from: Trino and an empty catalog, on the engines of the run."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.engines import Engines, only_one, start_more
 from tests.lake import ENGINES, Lake
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """They have one lake, whose names are fixed: with `--dist loadgroup` they all go to one worker."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.xdist_group("lake"))
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +18,7 @@ def lake_engines(engines: Engines) -> Engines:
 
 @pytest.fixture(scope="module")
 def lake(lake_engines: Engines) -> Iterator[Lake]:
-    """A lake that is empty, and this module's alone until it is done.
+    """A lake that is empty, and this module's alone until it is done: its names are fixed, and there is one.
 
     With TIDEGATE_TEST_HOME it is that home's lake which is emptied: name one whose tables nobody needs.
     """
