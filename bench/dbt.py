@@ -95,9 +95,9 @@ def run() -> list[Result]:
 def _dbt(home: Path, addresses: Mapping[str, str], *options: str) -> float:
     target = home / "dbt"
     command = [
-        str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
-        *options, "--project-dir", "dbt",
-        "--profiles-dir", "dbt", "--target-path", str(target), "--log-path", str(target),
+        str(Path(sys.executable).with_name("dbt")), "--quiet", "build", *options,
+        "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
+        "--project-dir", "dbt", "--profiles-dir", "dbt", "--target-path", str(target), "--log-path", str(target),
     ]  # fmt: skip
     environment = {**os.environ, **addresses, "DO_NOT_TRACK": "1"}
     start = time.perf_counter()
