@@ -59,10 +59,6 @@ train: setup ## Train the models on a history (made where there is none), regist
 replay: setup ## Run champion and challenger of fraud over the past: what would be decided otherwise; a page in .tidegate/
 	@$(WITH_STACK) $(PY) -m services.inference.replay fraud --html $(HOME_DIR)/replay.html
 
-.PHONY: dashboards
-dashboards: setup ## Bring the dashboards into Superset, and ask every chart for its data (after make up PROFILE=lake)
-	@set -a; eval "$$($(PY) -m stack env dashboards)"; set +a; $(PY) -m deploy.superset.publish
-
 .PHONY: monitor
 monitor: setup ## Compare what models were told and said with the stream, their training and what came of it
 	@set -a; eval "$$($(PY) -m stack env monitor)"; set +a; $(PY) -m mlops.monitoring
