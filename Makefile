@@ -9,7 +9,7 @@ HOME_DIR := $(or $(TIDEGATE_HOME),.tidegate)
 WITH_STACK := set -a; [ ! -f $(HOME_DIR)/stack.env ] || . $(HOME_DIR)/stack.env; set +a;
 
 # Addresses and credentials of the lakehouse and of its dashboards.
-LAKE = set -a; $(WITH_STACK) eval "$$($(PY) -m stack env lake)"; eval "$$($(PY) -m stack env dashboards)"; set +a;
+LAKE = $(WITH_STACK) set -a; eval "$$($(PY) -m stack env lake)"; eval "$$($(PY) -m stack env dashboards)"; set +a;
 
 .PHONY: help
 help: ## Show this list
@@ -41,11 +41,15 @@ status: setup ## Show engines, services, lag and counts on one screen
 logs: setup ## Follow the logs; one part only: make logs NAME=gateway
 	@$(PY) -m stack logs $(NAME)
 
+# Dagster starts last: its sensors would ingest beside it. So many customers do not fit in the memory that Valkey has else.
 .PHONY: demo-lake
+demo-lake: export TIDEGATE_STACK_VALKEY_MEMORY_MIB ?= 2048
 demo-lake: setup ## A simulated quarter, a million events, through the lakehouse to models and dashboards (CUSTOMERS=, DAYS=)
-	@$(PY) -m stack up --profile lake
+	@$(PY) -m stack up
+	@$(PY) -m stack up trino superset
 	@$(LAKE) TIDEGATE_WRITER_DATABASE_URL="$$($(PY) -m stack env writer | sed -n 's/^TIDEGATE_DATABASE_URL=//p')" \
 		$(PY) -m mlops.pipelines.demo $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(DAYS),--days $(DAYS))
+	@$(PY) -m stack up --profile lake
 
 .PHONY: dashboards
 dashboards: setup ## Bring the dashboards into Superset, replacing what differs, and ask every chart for its data

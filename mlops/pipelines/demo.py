@@ -33,7 +33,7 @@ DAGSTER_DATABASE: Final = "TIDEGATE_DAGSTER_DATABASE_URL"
 MODELS: Final = ("fraud", "churn", "retry")
 
 _ROOT: Final = Path(__file__).parents[2]
-_CUSTOMERS: Final = 145_000
+_CUSTOMERS: Final = 125_000
 _DAYS: Final = 90
 _SIMULATOR_SECONDS: Final = 3600
 _PUBLISH_SECONDS: Final = 900
@@ -176,7 +176,8 @@ class Demo:
         """Bring the dashboards to Superset and ask every chart."""
         if not os.environ.get(SUPERSET):
             return f"{SUPERSET} is not set: nothing was published"
-        said = _ran(["-m", "deploy.superset.publish"], _PUBLISH_SECONDS)
+        # A past that nobody decided on has no answers of models to show.
+        said = _ran(["-m", "deploy.superset.publish", "--may-be-empty"], _PUBLISH_SECONDS)
         return said.strip().splitlines()[-1] if said.strip() else "published"
 
     def _materialise(self, *keys: Sequence[str]) -> None:
