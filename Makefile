@@ -103,11 +103,12 @@ lint: setup ## Style, types, import rules, contracts (lint, format, breaking, dr
 	@$(PY) -m codegen.gate
 
 .PHONY: test-unit
-test-unit: setup ## The unit tests alone: no engine, no socket
-	@pytest tests/unit -n 2 -q
+test-unit: setup ## The unit tests alone: no engine, no socket; without those that play worlds or train models
+	@pytest tests/unit -n 2 -q -m "not slow"
 
 .PHONY: test
 test: lint test-unit ## Everything that proves the platform, on real engines
+	@pytest tests/unit -n 2 -q -m slow
 	@pytest tests/contract tests/integration --ignore tests/integration/lake -n 2 -q
 	@pytest tests/integration/lake -q
 	@pytest tests/e2e

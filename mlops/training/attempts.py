@@ -74,13 +74,13 @@ class Attempts:
             HistoryTooShortError: too little history.
         """
         now_us = self.end_us if now_us is None else now_us
+        occurred = self.labels.occurred_us
+        first_day_us = int(occurred[0]) // DAY_US * DAY_US
         if test_days is None:
-            span_us = now_us - int(self.labels.occurred_us[0])
-            test_days = judging_days(TEST_DAYS, span_us // DAY_US, self.labels.delay_us // DAY_US)
+            test_days = judging_days(TEST_DAYS, (now_us - first_day_us) // DAY_US, self.labels.delay_us // DAY_US)
         until_us = now_us - self.labels.delay_us
         from_us = until_us - test_days * DAY_US
-        occurred = self.labels.occurred_us
-        warm_us = int(occurred[0]) // DAY_US * DAY_US + warm_up_days * DAY_US
+        warm_us = first_day_us + warm_up_days * DAY_US
         trained = self.labels.settled(from_us) & (occurred >= warm_us)
         tested = self.values.asked & (occurred >= from_us) & (occurred < until_us)
         if not trained.any() or not tested.any():

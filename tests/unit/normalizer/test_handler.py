@@ -29,6 +29,8 @@ from tests.fakes.stripe_webhooks import (
 from tests.unit.normalizer.strategies import TEXTS, messages
 from tests.unit.normalizer.tables import NORMALIZER, NOW, POSITION, event_of, failure_of
 
+pytestmark = pytest.mark.slow
+
 MAKERS = {
     "charge": charge_webhook,
     "dispute": dispute_webhook,

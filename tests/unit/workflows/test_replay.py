@@ -17,6 +17,8 @@ from tests.fakes.workflow_scenarios import SCENARIOS
 from workflows.dlq_review import contract as dlq_review
 from workflows.payment_event import contract as payment_event
 
+pytestmark = pytest.mark.slow
+
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
 
 

@@ -19,6 +19,8 @@ from mlops.training.history import STATES_FILE, event_table, fingerprint
 from mlops.training.retry.decisions import decisions
 from tests.unit.mlops.pipelines.bronze import BronzeTables, exported
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

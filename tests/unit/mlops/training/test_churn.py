@@ -23,6 +23,8 @@ from services.simulator.behaviour.outputs import write_history
 from tests.unit.mlops.training.histories import table
 from tests.unit.simulator.behaviour.worlds import world
 
+pytestmark = pytest.mark.slow
+
 DAYS, TEST_DAYS = 200, 40
 SPLIT_US = (DAYS - HORIZON_DAYS - TEST_DAYS) * DAY_US
 NEVER = np.iinfo(np.int64).max

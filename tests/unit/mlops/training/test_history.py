@@ -17,6 +17,8 @@ from services.simulator.behaviour.outputs import write_history
 from tests.unit.simulator.behaviour.worlds import world
 from workflows.payment_event.questions import payment_context
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

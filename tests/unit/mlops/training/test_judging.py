@@ -17,6 +17,8 @@ from mlops.training.recipe import Recipe, train
 from tests.unit.mlops.training.histories import table
 from tests.unit.mlops.training.test_training import RECIPE as TOY
 
+pytestmark = pytest.mark.slow
+
 TRAINED, TESTED = table(seed=1), table(seed=2)
 RISK = TESTED.values[:, 0]
 TRUE = Answers("truth", 1 / (1 + np.exp(3.5 - 2 * RISK)), 0.5)

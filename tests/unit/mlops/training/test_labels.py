@@ -103,7 +103,7 @@ def test_a_history_that_is_too_short_says_so() -> None:
 def test_a_short_history_is_judged_on_as_many_days_as_it_learns_from() -> None:
     parts = attempts().split(now_us=100 * DAY_US, warm_up_days=0)
     days = [each.seconds // 86_400 for each in (parts.trained, parts.tested)]
-    assert (int(days[0].min()), int(days[0].max())) == (0, 30)
+    assert (int(days[0].min()), int(days[0].max())) == (0, 29)
     assert (int(days[1].min()), int(days[1].max())) == (50, 79)
 
 

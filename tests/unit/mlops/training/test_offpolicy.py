@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from mlops.training.offpolicy import Floats, Ints, Logged, doubly_robust, estimates, ips, snips
 
+pytestmark = pytest.mark.slow
+
 COUNTS = st.lists(st.integers(1, 20), min_size=2, max_size=6)
 
 

@@ -30,6 +30,8 @@ from services.simulator.behaviour.judging import LADDER_HOURS, ladder
 from services.simulator.behaviour.outputs import write_history
 from services.simulator.behaviour.year import Plan, play
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(rounds=20, folds=2)
 
 

@@ -12,6 +12,8 @@ from services.simulator.behaviour.curves import HORIZON_DAYS, Curve, curve_of, f
 from services.simulator.behaviour.draws import Draws
 from tests.unit.simulator.behaviour.worlds import world
 
+pytestmark = pytest.mark.slow
+
 HOUR, DAY = 3600, 86400
 # A Monday, noon.
 OPENED = 1_736_164_800

@@ -22,6 +22,8 @@ from services.simulator.signature import Signing, signature_header
 from tests.unit.normalizer.tables import NORMALIZER, POSITION
 from tests.unit.simulator.behaviour.worlds import world
 
+pytestmark = pytest.mark.slow
+
 SECRET = "whsec_world"
 ENDPOINT = StripeEndpoint(signing_secrets(SECRET), "merchant_default", 300)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

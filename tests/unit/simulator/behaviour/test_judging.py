@@ -1,5 +1,7 @@
 """The records of the logging policy judge other policies: by inverse propensities as by the truth."""
 
+import pytest
+
 from services.simulator.behaviour.judging import (
     best_hours,
     by_retries_alone,
@@ -8,6 +10,8 @@ from services.simulator.behaviour.judging import (
     share_recovered,
 )
 from tests.unit.simulator.behaviour.worlds import world
+
+pytestmark = pytest.mark.slow
 
 HOUR = 3600
 

@@ -12,6 +12,8 @@ from services.simulator.behaviour.judging import by_retries_alone
 from services.simulator.behaviour.outputs import write_history
 from tests.unit.simulator.behaviour.worlds import world
 
+pytestmark = pytest.mark.slow
+
 pyarrow = pytest.importorskip("pyarrow.parquet")
 
 

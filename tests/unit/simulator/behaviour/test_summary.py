@@ -5,8 +5,9 @@ import pytest
 from services.simulator.behaviour.summary import as_text, check
 from tests.unit.simulator.behaviour.worlds import world
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_every_claim_of_grade_a_or_b_holds() -> None:
     outside = [f"{one.claim.name}: {one.measured:.3f}" for one in check(world(4000)) if not one.holds]
     assert outside == []
