@@ -56,7 +56,6 @@ def parser() -> argparse.ArgumentParser:
     anew.add_argument("source", choices=SOURCES)
     load = commands.add_parser("load", help="store a history's events in PostgreSQL, as the role tidegate_writer")
     load.add_argument("--history", type=Path, required=True, metavar="FOLDER")
-    load.add_argument("--database-url", required=True, help="of tidegate_writer")
     return root
 
 
@@ -121,13 +120,13 @@ def _rebuild(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> int:
     try:
-        for loaded in load_events(options.history, options.database_url):
+        for loaded in load_events(options.history, lake_settings().postgresql()):
             sys.stderr.write(f"\r{loaded.rows:,} rows of the history, {loaded.stored:,} of them new")
             sys.stderr.flush()
     except psycopg.Error as error:
         first_line = str(error).strip().partition("\n")[0]
         raise LakeUnavailableError(
-            f"PostgreSQL: {first_line}; --database-url has to be that of tidegate_writer"
+            f"PostgreSQL: {first_line}; TIDEGATE_DATABASE_URL has to be that of tidegate_writer for this"
         ) from error
     sys.stderr.write("\n")
     return 0

@@ -67,6 +67,13 @@ sums_told as (
 
 ),
 
+-- The charge's sum counts too where refunds tell of themselves by now: a row was made of it, which is to be found again.
+first_told as (
+
+    select payment_id, min(provider_created_at) as first_told_at from events group by payment_id
+
+),
+
 refunds as (
 
     select
@@ -107,6 +114,9 @@ select
     settled_at,
     {{ day_of('requested_at') }} as event_day,
     livemode,
-    min(requested_at) over (partition by payment_id) as first_event_at,
+    least(
+        min(requested_at) over (partition by payment_id), coalesce(first_told.first_told_at, requested_at)
+    ) as first_event_at,
     ingested_at
 from refunds
+left join first_told using (payment_id)

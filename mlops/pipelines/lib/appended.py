@@ -37,7 +37,7 @@ def ingest_rows(name: str, lake: Lake, at: At = lambda _: None) -> IngestReport:
         for rows, until in database.rows_after(source, target.columns, after, frontier.xmin, lake.rows_at_once):
             at("read")
             taken = {} if is_unique else taken_keys(table, source, rows)
-            table, verdict = bring(target, table, _batch(source, rows, (after, until), identity, taken))
+            table, verdict = bring(target, table, _batch(source, rows, (after, until), identity, taken, report.commits))
             report = report.with_batch(verdict, _known(until), table)
             after = until
     return report
@@ -137,6 +137,7 @@ def _batch(
     ends: tuple[Watermark, Watermark],
     identity: str,
     taken: Mapping[str, pa.Array],
+    number: int,
 ) -> Batch:
     after, until = ends
     return Batch(
@@ -145,6 +146,7 @@ def _batch(
         follows=lambda found: Watermark.of(found) == after,
         moves_to={**until.properties(), DATABASE: identity},
         taken=taken,
+        number=number,
     )
 
 

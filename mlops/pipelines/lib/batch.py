@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 from pyiceberg.table import Table, Transaction
@@ -44,6 +44,8 @@ class Batch:
     moves_to: Properties
     # Keys that are taken already.
     taken: Mapping[str, pa.Array]
+    # Which of its ingest it is, from 0. A commit has an ingested_at of its own: by it dbt tells what it has read.
+    number: int
     # Rows of bronze.rejected_rows beside those that the rules find.
     unreadable: pa.Table | None = None
 
@@ -68,7 +70,7 @@ def bring(target: Target, table: Table, batch: Batch) -> tuple[Table, Verdict]:
     rejected.keep(lake.catalog, source, bad, batch.batch_id, table.properties.get(REJECTED_BATCH))
     target.at("rejected")
     properties = {**batch.moves_to, **({REJECTED_BATCH: batch.batch_id} if bad.num_rows else {})}
-    kept = stamped(verdict.kept, lake.now)
+    kept = stamped(verdict.kept, lake.now + timedelta(microseconds=batch.number))
 
     def stage(transaction: Transaction) -> None:
         stage_rows(transaction, target.columns, kept, properties)

@@ -62,7 +62,7 @@ def ingest_predictions(
     report = IngestReport.nothing(PREDICTIONS, _told(start))
     for records, until in log.messages(start, min(lake.rows_at_once, _AT_ONCE)):
         at("read")
-        table, verdict = bring(target, table, _batch(records, start, until, log.cluster, lake.now))
+        table, verdict = bring(target, table, _batch(records, (start, until), log.cluster, lake.now, report.commits))
         report = report.with_batch(verdict, _told(until), table)
         start = until
     return report
@@ -96,8 +96,13 @@ def prediction_row(message: PredictionLogged, stored_at_ms: int) -> dict[str, An
 
 
 def _batch(
-    records: Sequence[Record], start: Mapping[int, int], until: Mapping[int, int], cluster: str, now: datetime
+    records: Sequence[Record],
+    ends: tuple[Mapping[int, int], Mapping[int, int]],
+    cluster: str,
+    now: datetime,
+    number: int,
 ) -> Batch:
+    start, until = ends
     batch_id = f"{PREDICTIONS}:{_told(until)}"
     rows, unreadable = [], []
     for record in records:
@@ -113,6 +118,7 @@ def _batch(
         follows=lambda found: offsets(found) == start,
         moves_to={**_properties(until), _CLUSTER: cluster},
         taken={},
+        number=number,
         unreadable=pa.Table.from_pylist(unreadable, schema=rejected.SCHEMA),
     )
 

@@ -71,8 +71,8 @@ EARLY: Final = (
 LATE: Final = (
     # An earlier failure of the first payment, in another month.
     event("a0", "pi_a", "ch_a0", "payment.failed", "2024-12-31 23:00:00", 1000, **_LOST),
-    # The refund that the charge told of, by its own event.
-    event("b3", "pi_b", "re_b", "refund.created", "2025-01-05 08:00:00", 200, "JPY", status="refunded",
+    # The refund that the charge told of, by its own event of two days later.
+    event("b3", "pi_b", "re_b", "refund.updated", "2025-01-07 08:00:00", 200, "JPY", status="refunded",
           customer_id=None, card_fingerprint=None),
     event("d3", "pi_d", "dp_d", "dispute.created", "2025-02-10 00:00:00", 1500, merchant_id="m2", status="disputed",
           customer_id=None, card_fingerprint=None, reason="fraudulent"),

@@ -122,6 +122,14 @@ def test_rows_of_a_slow_transaction_are_not_skipped(
     assert same(stored, lake)
 
 
+def test_each_commit_of_an_ingest_has_a_moment_of_its_own(stored: psycopg.Connection, lake: Lake, into: Ingest) -> None:
+    """By it dbt tells what it has read: one that it read between two commits would hide the second for ever."""
+    insert(stored, "many", 2500)
+    assert ingest_rows(EVENTS, into).commits == 3
+    moments = Counter(in_bronze(lake, ("ingested_at",))["ingested_at"].to_pylist())
+    assert [moments[at] for at in sorted(moments)] == [1000, 1000, 500]
+
+
 def test_a_second_ingest_of_a_table_is_sent_away(stored: psycopg.Connection, into: Ingest) -> None:
     insert(stored, "a", 3)
 

@@ -25,10 +25,14 @@ DIFFERENT: Final = "different"
     deps=[["bronze", "payment_events"], ["bronze", "decisions"], ["gold", "fct_payments"], ["gold", "fct_decisions"]],
     description="Events in order of arrival, our scores, and labels made of events alone: what training reads.",
 )
-def history() -> dg.MaterializeResult[None]:
-    """Read the past out of bronze."""
+def history(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Read the past out of bronze, unless a check of what it is made of has found it wrong."""
+    from mlops.pipelines.definitions import defs
     from mlops.pipelines.lib import feature_export
     from mlops.pipelines.lib.catalog import open_catalog
+    from mlops.pipelines.lib.gate import stop_where_checks_failed
+
+    stop_where_checks_failed(context.instance, defs.resolve_asset_graph(), context.asset_key)
 
     with only_neighbours_again():
         reader = feature_export.LakeReader(open_catalog(lake_settings()))
