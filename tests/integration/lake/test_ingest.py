@@ -124,7 +124,7 @@ def test_rows_of_a_slow_transaction_are_not_skipped(
 
 def test_each_commit_of_an_ingest_has_a_moment_of_its_own(stored: psycopg.Connection, lake: Lake, into: Ingest) -> None:
     """By it dbt tells what it has read: one that it read between two commits would hide the second for ever."""
-    insert(stored, "many", 2500)
+    insert(stored, "many", 2500, day="2020-01-01")
     assert ingest_rows(EVENTS, into).commits == 3
     moments = Counter(in_bronze(lake, ("ingested_at",))["ingested_at"].to_pylist())
     assert [moments[at] for at in sorted(moments)] == [1000, 1000, 500]
