@@ -163,15 +163,12 @@ def _upsert(kind: type[Row]) -> sql.Composed:
     names = [field.name for field in fields(kind)]
     changed = [name for name in names if name not in kind.KEY]
     return sql.SQL(
-        "INSERT INTO tidegate.{table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {changes} "
-        "WHERE ({old}) IS DISTINCT FROM ({new})"  # an alert that is found again is not a new one
+        "INSERT INTO tidegate.{table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {changes}"
     ).format(
         table=sql.Identifier(kind.TABLE),
         columns=sql.SQL(", ").join(map(sql.Identifier, names)),
         values=sql.SQL(", ").join(map(sql.Placeholder, names)),
         key=sql.SQL(", ").join(map(sql.Identifier, kind.KEY)),
-        old=sql.SQL(", ").join(sql.Identifier(kind.TABLE, name) for name in changed),
-        new=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in changed),
         changes=sql.SQL(", ").join(
             [
                 *(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed),

@@ -1,5 +1,6 @@
 """Asks PostgreSQL for findings of the watch that are alerts."""
 
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 import psycopg
@@ -8,9 +9,11 @@ from psycopg import sql
 _CONNECT_SECONDS: Final = 5
 TABLES: Final = ("feature_drift", "score_drift", "model_performance")
 """Not skew: a model that is told wrong things is not mended by learning."""
+REST_DAYS: Final = 7
+"""Findings of the last days are made anew every night: an alert that stands is no reason to train each time."""
 _QUERY: Final = """
     SELECT computed_at::text, model_name || ' ' || model_version || ' of ' || day::text
-    FROM {table} WHERE state = 'alert' AND computed_at > {after}::timestamptz
+    FROM {table} WHERE state = 'alert' AND computed_at > {after}::timestamptz + {rest}
     ORDER BY computed_at DESC LIMIT 1
 """
 _EVER: Final = "1970-01-01T00:00:00Z"
@@ -28,7 +31,7 @@ class Alarm(NamedTuple):
 
 
 def newest_alarm(database_url: str, after: str | None) -> Alarm | None:
-    """The newest finding later than `after`; None where there is none. AlarmsError."""
+    """The newest finding later than REST_DAYS after `after`; None where there is none. AlarmsError."""
     try:
         with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS, options="-c TimeZone=UTC") as connection:
             found = [_newest(connection, table, after or _EVER) for table in TABLES]
@@ -38,6 +41,8 @@ def newest_alarm(database_url: str, after: str | None) -> Alarm | None:
 
 
 def _newest(connection: psycopg.Connection, table: str, after: str) -> Alarm | None:
-    query = sql.SQL(_QUERY).format(table=sql.Identifier("tidegate", table), after=sql.Literal(after))
+    query = sql.SQL(_QUERY).format(
+        table=sql.Identifier("tidegate", table), after=sql.Literal(after), rest=sql.Literal(timedelta(days=REST_DAYS))
+    )
     row = connection.execute(query).fetchone()
     return Alarm(row[0], f"{table}: {row[1]}") if row else None
