@@ -228,6 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(as_text(told))
     if options.markdown:
+        options.markdown.parent.mkdir(parents=True, exist_ok=True)
         options.markdown.write_text(as_markdown(told), encoding="utf-8")
     return 0
 
