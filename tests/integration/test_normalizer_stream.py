@@ -28,7 +28,7 @@ class KafkaPlace:
         self._bootstrap = {"bootstrap.servers": engines.kafka_bootstrap_servers}
         self._topics = Topics({source: ChargeWebhook}, normalized=topic, failures=topic, group=f"group.{topic}")
         self._streams: list[KafkaStream] = []
-        producer = Producer(self._bootstrap)
+        producer = Producer({**self._bootstrap, "enable.idempotence": True})
         for number in range(5):
             producer.produce(source, value=b"%d" % number)
         assert producer.flush(30) == 0

@@ -431,7 +431,7 @@ def prediction(number: int) -> bytes:
 
 
 def publish(kafka: dict[str, str], topic: str, values: list[bytes]) -> None:
-    producer = Producer(kafka)
+    producer = Producer({**kafka, "enable.idempotence": True})
     for number, value in enumerate(values):
         producer.produce(topic, value, key=str(number).encode())
     assert producer.flush(30) == 0
