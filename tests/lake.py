@@ -54,10 +54,10 @@ class Lake:
         """The Iceberg catalog, as PyIceberg sees it."""
         return open_catalog(self.settings())
 
-    def query(self, statement: str) -> list[Sequence[Any]]:
-        """The rows that Trino answers, in its catalog `lake`; raises what Trino refuses it with."""
+    def query(self, statement: str, user: str = "tidegate") -> list[Sequence[Any]]:
+        """The rows that Trino answers this user, in its catalog `lake`; raises what Trino refuses it with."""
         address = urlsplit(self.environment()["TIDEGATE_TRINO_URL"])
-        where = {"host": address.hostname, "port": address.port, "user": "tidegate", "catalog": "lake"}
+        where = {"host": address.hostname, "port": address.port, "user": user, "catalog": "lake"}
         with connect(**where, request_timeout=_QUERY_SECONDS) as connection:  # type: ignore[no-untyped-call]
             cursor = connection.cursor()
             cursor.execute(statement)

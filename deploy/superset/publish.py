@@ -4,7 +4,8 @@
     python -m deploy.superset.publish --check    # ask every chart only
     python -m deploy.superset.publish --export   # write what was changed in Superset's pages into the files
 
-Addresses and the user come from the environment: `python -m stack env dashboards` prints the embedded ones.
+Addresses and the users come from the environment: `python -m stack env dashboards` prints the embedded ones. Superset
+asks Trino as TIDEGATE_DASHBOARDS_USER, who may read gold and marts alone: never as the user that dbt runs as.
 """
 
 # ruff: noqa: INP001, T201 -- a command of a folder that is no package
@@ -62,8 +63,8 @@ class Settings:
             environment.get("TIDEGATE_SUPERSET_USER", "admin"),
             environment["TIDEGATE_SUPERSET_PASSWORD"],
             environment["TIDEGATE_TRINO_URL"],
-            environment.get("TIDEGATE_TRINO_USER", "tidegate"),
-            environment.get("TIDEGATE_TRINO_PASSWORD", ""),
+            environment.get("TIDEGATE_DASHBOARDS_USER", "dashboards"),
+            environment.get("TIDEGATE_DASHBOARDS_PASSWORD", ""),
         )
 
     @property

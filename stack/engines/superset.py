@@ -42,7 +42,7 @@ def publisher_environment(context: Context) -> dict[str, str]:
     return {
         "TIDEGATE_SUPERSET_URL": url(context),
         "TIDEGATE_TRINO_URL": trino.url(context),
-        "TIDEGATE_TRINO_USER": trino.USER,
+        "TIDEGATE_DASHBOARDS_USER": trino.DASHBOARDS_USER,
         "TIDEGATE_SUPERSET_USER": "admin",
         "TIDEGATE_SUPERSET_PASSWORD": context.secrets[ADMIN_SECRET],
     }

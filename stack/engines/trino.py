@@ -11,13 +11,16 @@ import httpx
 
 from stack.artifacts import unpack, unpacked_path
 from stack.engines.seaweedfs import LAKE_WAREHOUSE, REGION, catalog_url, endpoint_url, s3_environment
+from stack.home import REPOSITORY_ROOT
 from stack.java import forget_new_cache, java_command, keep_new_cache
 from stack.ports import LOOPBACK
 from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
 from stack.tuning import TRINO, TRINO_CATALOG, TRINO_JAVA
 
-USER = "tidegate"
+USER = "tidegate"  # ingest, dbt, maintenance: may do all
+DASHBOARDS_USER = "dashboards"  # reads gold and marts, and nothing else
+RULES = REPOSITORY_ROOT / "deploy" / "compose" / "trino" / "rules.json"
 
 _SERVER = "io.trino:trino-server-core:476:tar.gz"
 _ICEBERG = "io.trino:trino-iceberg:476:zip"
@@ -38,6 +41,7 @@ def server_properties(context: Context) -> str:
         "node.internal-address": LOOPBACK,
         "plugin.dir": str(unpacked_path(_ICEBERG)),
         "catalog.config-dir": str(_folder(context) / "catalog"),
+        "access-control.config-files": str(_folder(context) / "access-control.properties"),
         "http-server.http.port": str(context.ports["trino"]),
         "discovery.uri": url(context),
     }
@@ -57,6 +61,11 @@ def catalog_properties(context: Context) -> str:
     return _properties({**TRINO_CATALOG, **own})
 
 
+def access_properties() -> str:
+    """Who may do what: by the same file of rules as in compose.yaml."""
+    return _properties({"access-control.name": "file", "security.config-file": str(RULES)})
+
+
 def _properties(settings: Mapping[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
@@ -74,6 +83,7 @@ def _prepare(context: Context) -> None:
     folder = _folder(context)
     (folder / "catalog").mkdir(parents=True, exist_ok=True)
     (folder / "config.properties").write_text(server_properties(context), encoding="utf-8")
+    (folder / "access-control.properties").write_text(access_properties(), encoding="utf-8")
     # One file that Trino cannot use keeps the whole server from starting: what lies there is what is written here.
     for other in (folder / "catalog").glob("*.properties"):
         other.unlink()
@@ -84,7 +94,7 @@ def _prepare(context: Context) -> None:
 def _launch(context: Context) -> Launch:
     properties = [f"-Dconfig={_folder(context) / 'config.properties'}"]
     argv = java_command(context, "trino", TRINO_JAVA, _main(), properties=properties)
-    configuration = server_properties(context) + catalog_properties(context)
+    configuration = server_properties(context) + catalog_properties(context) + RULES.read_text(encoding="utf-8")
     return Launch(argv, _folder(context), s3_environment(context), configuration=configuration)
 
 

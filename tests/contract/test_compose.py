@@ -1,6 +1,7 @@
 """compose.yaml describes the same set as the embedded stack: engines, versions, settings, services, deploy steps."""
 
 import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ from mlops.pipelines.settings import LakeSettings
 from services.runtime.settings import TidegateSettings
 from stack import deploy, tuning
 from stack.engines import ENGINES, dagster, seaweedfs
+from stack.engines.trino import DASHBOARDS_USER, RULES
 from stack.engines.valkey import MEMORY_MIB
+from stack.home import REPOSITORY_ROOT
 from stack.lake import LAKE, PROFILE
 from stack.maven import read_lock
 from stack.services import services as stack_services
@@ -131,6 +134,14 @@ def test_trino_has_the_same_settings() -> None:
     assert (TRINO / "jvm.config").read_text().split() == ["-server", *tuning.TRINO_JAVA]
 
 
+def test_trino_lets_the_same_users_do_the_same() -> None:
+    told = properties("access-control.properties")
+    assert told["access-control.name"] == "file"
+    mounted = {source: target for source, target, _ in (v.split(":") for v in SERVICES["trino"]["volumes"])}
+    folder = f"./{RULES.parent.relative_to(REPOSITORY_ROOT)}"
+    assert told["security.config-file"] == f"{mounted[folder]}/{RULES.name}"
+
+
 def test_trinos_catalog_differs_in_how_it_is_entered_alone() -> None:
     catalog = properties("catalog/lake.properties")
     signed = {name for name in tuning.TRINO_CATALOG if "sigv4" in name or "signing" in name}
@@ -140,6 +151,18 @@ def test_trinos_catalog_differs_in_how_it_is_entered_alone() -> None:
     assert catalog["iceberg.rest-catalog.uri"] == ingest["TIDEGATE_CATALOG_URL"]
     assert catalog["iceberg.rest-catalog.warehouse"] == ingest["TIDEGATE_CATALOG_WAREHOUSE"] == polaris.CATALOG
     assert catalog["iceberg.rest-catalog.oauth2.scope"] == ingest["TIDEGATE_CATALOG_SCOPE"]
+
+
+def test_the_rules_know_those_who_ask_trino_and_nobody_else() -> None:
+    sections: dict[str, list[dict[str, Any]]] = json.loads(RULES.read_text())
+    known = {rule.get("user", "") for section in sections.values() for rule in section}
+    asking = SERVICES["dagster-code"]["environment"]["TIDEGATE_TRINO_USER"]
+    assert known == {asking, DASHBOARDS_USER, ""}  # no rule but that nobody impersonates is for all
+    assert [rule for section in sections.values() for rule in section if "user" not in rule] == sections[
+        "impersonation"
+    ]
+    reads = [rule for rule in sections["tables"] if rule["user"] == DASHBOARDS_USER]
+    assert [(rule["schema"], rule["privileges"]) for rule in reads] == [("gold|marts", ["SELECT"])]
 
 
 def test_dagster_has_the_same_settings() -> None:

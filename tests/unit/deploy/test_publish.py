@@ -32,16 +32,23 @@ def archive(**members: dict[str, Any]) -> bytes:
 
 def test_the_bundle_holds_the_address_of_the_lake_and_no_password(tmp_path: Path) -> None:
     write(tmp_path / DATABASE, {"uuid": "1", "sqlalchemy_uri": "trino://nobody@nowhere:1/lake"})
-    settings = Settings.from_environment({**ADDRESSES, "TIDEGATE_TRINO_PASSWORD": "hidden"})
+    settings = Settings.from_environment({**ADDRESSES, "TIDEGATE_DASHBOARDS_PASSWORD": "hidden"})
     with zipfile.ZipFile(io.BytesIO(bundle(tmp_path, settings.trino_uri))) as made:
         text = made.read(f"{ROOT}/{DATABASE}").decode()
-    assert yaml.safe_load(text)["sqlalchemy_uri"] == "trino://tidegate:XXXXXXXXXX@trino:8080/lake"
+    assert yaml.safe_load(text)["sqlalchemy_uri"] == "trino://dashboards:XXXXXXXXXX@trino:8080/lake"
     assert "hidden" not in text
+
+
+def test_superset_never_asks_trino_as_the_user_that_dbt_runs_as() -> None:
+    settings = Settings.from_environment(
+        {**ADDRESSES, "TIDEGATE_TRINO_USER": "tidegate", "TIDEGATE_TRINO_PASSWORD": "x"}
+    )
+    assert (settings.trino_user, settings.trino_password) == ("dashboards", "")
 
 
 def test_trino_behind_tls_is_asked_over_tls() -> None:
     settings = Settings.from_environment({**ADDRESSES, "TIDEGATE_TRINO_URL": "https://trino.example"})
-    assert settings.trino_uri == "trino://tidegate@trino.example:443/lake?http_scheme=https"
+    assert settings.trino_uri == "trino://dashboards@trino.example:443/lake?http_scheme=https"
 
 
 def test_what_is_not_set_is_named() -> None:

@@ -154,6 +154,18 @@ def test_no_catalog_but_the_lakes_can_keep_trino_from_starting(context: Context)
     assert (folder / "lake.properties").read_text() == trino.catalog_properties(context)
 
 
+def test_trino_starts_with_rules_and_anew_when_they_change(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trino.ENGINE.prepare(context)
+    file = Path(settings(trino.server_properties(context))["access-control.config-files"])
+    assert settings(file.read_text()) == {"access-control.name": "file", "security.config-file": str(trino.RULES)}
+    before = launch_fingerprint(launched(context, "trino"))
+    monkeypatch.setattr(trino, "RULES", tmp_path / "rules.json")
+    trino.RULES.write_text("{}")
+    assert launch_fingerprint(launched(context, "trino")) != before
+
+
 def test_another_port_of_the_catalog_restarts_trino(context: Context) -> None:
     moved = Context(context.home, {**context.ports, "s3-iceberg": 31000}, context.secrets)
     assert launch_fingerprint(launched(moved, "trino")) != launch_fingerprint(launched(context, "trino"))
