@@ -1,14 +1,16 @@
 """Iceberg as the ingest uses it: what an append costs beside bare Parquet, what 500 commits and their maintenance do.
 
 All on one object store, in one run. Append: 100,000 events of a day in one commit with its watermark, against the same
-rows written as a Parquet file. Commits: small ones, five hundred, with maintenance after every 25, since ingest comes
-by the hour and maintenance by night; the last ten in turn with the first commits of new tables. Scan: all of that
-table afterwards, against one with a single file of the same rows.
+rows written as a Parquet file. Commits: small ones, five hundred, with maintenance as often, and as many snapshots
+kept, as where ingest commits every ten minutes, maintenance comes every six hours and keeps a day; the last ten in turn
+with the first commits of new tables. Scan: all of that table afterwards, against one with a single file of the same
+rows.
 """
 
 import hashlib
 import statistics
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,7 +27,7 @@ from bench.measure import Result, interleaved
 from bench.platform import Platform, started
 from mlops.pipelines.lib.catalog import open_catalog
 from mlops.pipelines.lib.columns import TIMESTAMP, contract_columns
-from mlops.pipelines.lib.maintenance import maintain
+from mlops.pipelines.lib.maintenance import KEEP_HOURS, maintain
 from mlops.pipelines.lib.sources import SOURCES
 from mlops.pipelines.lib.tables import commit, open_table, stage_rows
 from mlops.pipelines.lib.watermark import Watermark
@@ -41,7 +43,9 @@ _ROWS: Final = 100_000
 _ROUNDS: Final = 5
 _COMMITS: Final = 500
 _ROWS_PER_COMMIT: Final = 100
-_MAINTAINED_EVERY: Final = 25
+_COMMITS_PER_HOUR: Final = 6
+_MAINTAINED_EVERY: Final = 6 * _COMMITS_PER_HOUR
+_KEPT: Final = KEEP_HOURS * _COMMITS_PER_HOUR
 _EDGE: Final = 10
 _BUCKET: Final = "bench"
 _FIRST: Final = "bench_first"
@@ -121,10 +125,13 @@ class _Bench:
         table, batch = self._table("bench_commits"), events(_ROWS_PER_COMMIT)
         name = ".".join(table.name())
         upkeep: list[float] = []
+        committed: deque[float] = deque(maxlen=_KEPT)
         for number in range(1, _COMMITS - _EDGE + 1):
             self._commit(table, batch)
+            committed.append(time.monotonic())
             if number % _MAINTAINED_EVERY == 0:
-                upkeep.append(sum(done.seconds for done in maintain(self._settings, [name], keep_hours=0)))
+                keep_hours = (time.monotonic() - committed[0]) / 3600
+                upkeep.append(sum(done.seconds for done in maintain(self._settings, [name], keep_hours)))
                 table.refresh()
         last, first, ratio = interleaved(
             lambda: _seconds(lambda: self._commit(table, batch)) * 1000, lambda: self._first_commit(batch), _EDGE

@@ -68,8 +68,8 @@ class Maintained:
 def maintain(
     settings: LakeSettings,
     tables: Sequence[str] = (),
-    keep_hours: int = KEEP_HOURS,
-    orphan_hours: int = ORPHAN_HOURS,
+    keep_hours: float = KEEP_HOURS,
+    orphan_hours: float = ORPHAN_HOURS,
 ) -> Iterator[Maintained]:
     """Maintain these tables (`schema.table`), or all of the lake, one after the other.
 
@@ -87,19 +87,20 @@ def maintain(
                 yield Maintained(table, _NOTHING, _NOTHING, 0.0)
 
 
-def _maintain(connection: Any, table: str, keep_hours: int, orphan_hours: int) -> Maintained:
+def _maintain(connection: Any, table: str, keep_hours: float, orphan_hours: float) -> Maintained:
     name = ".".join(f'"{part}"' for part in (_CATALOG, *table.split(".")))
     before, start = _figures(connection, table), time.perf_counter()
     if not before.snapshots:  # made, and never written to: Trino 476 fails on it
         return Maintained(table, before, before, 0.0)
+    kept, owned = (f"{round(hours * 3600)}s" for hours in (keep_hours, orphan_hours))
     for statement in (
         # What is kept is asked for here; the server's own least of seven days is for those who do not ask.
-        f"SET SESSION {_CATALOG}.expire_snapshots_min_retention = '{int(keep_hours)}h'",
-        f"SET SESSION {_CATALOG}.remove_orphan_files_min_retention = '{int(orphan_hours)}h'",
+        f"SET SESSION {_CATALOG}.expire_snapshots_min_retention = '{kept}'",
+        f"SET SESSION {_CATALOG}.remove_orphan_files_min_retention = '{owned}'",
         f"ALTER TABLE {name} EXECUTE optimize",
         f"ALTER TABLE {name} EXECUTE optimize_manifests",
-        f"ALTER TABLE {name} EXECUTE expire_snapshots(retention_threshold => '{int(keep_hours)}h')",
-        f"ALTER TABLE {name} EXECUTE remove_orphan_files(retention_threshold => '{int(orphan_hours)}h')",
+        f"ALTER TABLE {name} EXECUTE expire_snapshots(retention_threshold => '{kept}')",
+        f"ALTER TABLE {name} EXECUTE remove_orphan_files(retention_threshold => '{owned}')",
     ):
         _rows(connection, statement)
     seconds = time.perf_counter() - start

@@ -10,6 +10,7 @@ from pyiceberg.expressions import BooleanExpression
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.table import Table, TableProperties, Transaction
+from pyiceberg.table.metadata import TableMetadata
 
 from mlops.pipelines.lib.columns import Column
 from mlops.pipelines.lib.schema import evolve, iceberg_schema, partitioned_by_day
@@ -66,12 +67,29 @@ def commit(table: Table, stage: Stage, follows: Judge, has_landed: Judge = lambd
     raise SupersededError(f"{'.'.join(table.name())} is committed to all the time: {_ATTEMPTS} attempts lost the race")
 
 
+class _Transaction(Transaction):
+    """PyIceberg's own copies all of the table's metadata, every snapshot, each of the twenty times that it is asked."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self._known = 0, table.metadata
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """With all updates so far; made anew after each. Nobody changes it in place."""
+        updates, metadata = self._known
+        if updates != len(self._updates):
+            metadata = super().table_metadata
+            self._known = len(self._updates), metadata
+        return metadata
+
+
 def _transaction(table: Table) -> Transaction:
     """A transaction that never retries by itself; the property is changed in memory alone."""
     metadata = table.metadata
     once = {**metadata.properties, TableProperties.COMMIT_NUM_RETRIES: "0"}
     table.metadata = metadata.model_copy(update={"properties": once})
-    return Transaction(table)
+    return _Transaction(table)
 
 
 def stage_rows(

@@ -19,7 +19,7 @@ EVERY_HOUR: Final = dg.ScheduleDefinition(
 )
 
 
-@dg.sensor(job=REFRESH, minimum_interval_seconds=300, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(job=REFRESH, minimum_interval_seconds=600, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Rows that are stored by now: the newest transaction of each source, by an index; no row is read."""
     from mlops.pipelines.lib.new_rows import CursorError, newest

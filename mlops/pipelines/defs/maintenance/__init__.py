@@ -2,6 +2,6 @@
 
 import dagster as dg
 
-from mlops.pipelines.defs.maintenance.assets import EVERY_NIGHT, MAINTAIN, MAINTENANCE
+from mlops.pipelines.defs.maintenance.assets import EVERY_SIX_HOURS, MAINTAIN, MAINTENANCE
 
-defs = dg.Definitions(assets=MAINTENANCE, jobs=[MAINTAIN], schedules=[EVERY_NIGHT])
+defs = dg.Definitions(assets=MAINTENANCE, jobs=[MAINTAIN], schedules=[EVERY_SIX_HOURS])
