@@ -12,7 +12,7 @@ from mlops.pipelines.settings import LakeSettings, LakeSettingsError
 
 _QUERY_SECONDS: Final = 120.0
 _QUERY: Final = """
-    SELECT currency, sum(payments), sum(captured_cents), sum(disputed_cents)
+    SELECT currency, sum(payments), sum(captured_cents), sum(refunded_cents), sum(disputed_cents)
     FROM lake.marts.payment_performance GROUP BY currency
 """
 

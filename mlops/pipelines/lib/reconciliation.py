@@ -28,6 +28,7 @@ _REJECTED: Final = "SELECT DISTINCT key FROM lake.bronze.rejected_rows WHERE sou
 _POSTGRESQL: Final = """
 WITH known AS (
     SELECT * FROM tidegate.payment_events WHERE stored_at <= %(reach)s AND NOT event_id = ANY(%(rejected)s)
+        AND (%(payments)s::text[] IS NULL OR payment_id IN (SELECT unnest(%(payments)s::text[])))
 ), events AS (
     SELECT currency, count(*) AS events FROM known GROUP BY currency
 ), payments AS (
@@ -154,10 +155,13 @@ def of_gold(settings: LakeSettings) -> tuple[list[Totals], datetime | None, list
     return totals, reach, rejected
 
 
-def of_postgresql(url: str, reach: datetime | None, rejected: Sequence[str]) -> list[Totals]:
-    """PostgreSQL's totals of what was stored up to a moment, without the rows of some keys."""
+def of_postgresql(
+    url: str, reach: datetime | None, rejected: Sequence[str], payments: Sequence[str] | None = None
+) -> list[Totals]:
+    """PostgreSQL's totals of what was stored up to a moment, without the rows of some keys; of all payments or some."""
+    asked = {"reach": reach, "rejected": list(rejected), "payments": None if payments is None else list(payments)}
     with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
-        rows = connection.execute(_POSTGRESQL, {"reach": reach, "rejected": list(rejected)})
+        rows = connection.execute(_POSTGRESQL, asked)
         return [Totals.of(row) for row in rows]
 
 

@@ -1,11 +1,13 @@
-"""Totals of places are compared figure by figure, and what one place lacks counts."""
+"""Totals of places are compared figure by figure, what one place lacks counts, and the truth is what events tell of."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from mlops.features.event_rows import HISTORY_FILE
-from mlops.pipelines.lib.truth import disagreements, totals_of_truth
+from mlops.pipelines.lib.truth import TruthError, disagreements, truth_of
 
 
 def test_a_figure_that_differs_is_named_with_its_place_and_both_numbers() -> None:
@@ -17,10 +19,31 @@ def test_a_figure_that_differs_is_named_with_its_place_and_both_numbers() -> Non
     ]
 
 
-def test_the_truth_of_a_world_is_what_its_labels_say_was_paid(history: Path) -> None:
-    truth = totals_of_truth(history)
-    events = pq.read_table(history / HISTORY_FILE).to_pylist()
-    paid = {row["payment_id"]: row for row in events if row["event_type"] == "payment.succeeded"}
-    for currency in {row["currency"] for row in events}:
-        captured = sum(row["amount_cents"] for row in paid.values() if row["currency"] == currency)
-        assert truth.get((currency, "captured_cents"), 0) == captured
+def test_the_truth_of_a_world_is_what_its_events_tell(history: Path) -> None:
+    told: defaultdict[tuple[str, str], int] = defaultdict(int)
+    payments, refunds = set(), {}
+    for row in pq.read_table(history / HISTORY_FILE).to_pylist():
+        currency = row["currency"]
+        payments.add((currency, row["payment_id"]))
+        if row["event_type"] == "payment.succeeded" and row["amount_captured_cents"]:
+            told[currency, "captured_cents"] += row["amount_captured_cents"]
+        if row["event_type"] in {"refund.created", "payment.refunded"}:
+            refunds[row["payment_id"]] = (currency, row["amount_refunded_cents"] or row["amount_cents"])
+        if row["event_type"] == "dispute.created":
+            told[currency, "disputed_cents"] += row["amount_cents"]
+    for currency, _ in payments:
+        told[currency, "payments"] += 1
+    for currency, cents in refunds.values():
+        told[currency, "refunded_cents"] += cents
+    truth = truth_of(history)
+    assert told["USD", "refunded_cents"] > 0
+    assert truth.totals == told
+    assert len(truth.payment_ids) == len(payments)
+
+
+def test_a_history_whose_labels_tell_no_refunds_is_named(history: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    labels = pq.read_table(history / "labels/payments.parquet").drop_columns(["refunded_at", "refunded_cents"])
+    pq.write_table(labels, tmp_path / "labels/payments.parquet")
+    with pytest.raises(TruthError, match="refunded_at, refunded_cents"):
+        truth_of(tmp_path)
