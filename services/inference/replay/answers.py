@@ -11,6 +11,7 @@ import io
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ from tidegate.inference.v1.assessment_service_pb2 import Assessment
 from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
+from mlops.features.facts import microseconds
 from services.inference.adapters.mlflow_registry import MlflowRegistry
 from services.inference.journal import Told, logged
 from services.inference.replay import history
@@ -35,6 +37,7 @@ DECISIONS_FILE: Final = "decisions.binpb"
 PREDICTIONS_FILE: Final = "predictions.binpb"
 FAILED: Final = 2
 _MLFLOW_TIMEOUT_SECONDS: Final = 20.0
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS: Final = Window(0, 1 << 62)
 _TELL_EVERY: Final = 20_000
 # No model answers it, so that what is beside it is every champion there is.
@@ -48,8 +51,8 @@ class Answered(NamedTuple):
     predictions: Sequence[PredictionLogged]
 
 
-def answered(events: Iterator[UnifiedPaymentEvent], serving: Serving) -> Iterator[Answered]:
-    """The decision on each event, once; a fraud score is known to the features of the events that follow."""
+def answered(events: Iterator[UnifiedPaymentEvent], serving: Serving, window: Window = _ALWAYS) -> Iterator[Answered]:
+    """The decision on each event of the window, once; a fraud score is known to the features of those that follow."""
     waiting: deque[UnifiedPaymentEvent] = deque()
     scored: deque[PaymentDecision] = deque()
     decided: set[str] = set()
@@ -60,10 +63,11 @@ def answered(events: Iterator[UnifiedPaymentEvent], serving: Serving) -> Iterato
                 yield scored.popleft()
             if event.event_id not in decided:
                 decided.add(event.event_id)
-                waiting.append(event)
+                if window.has(microseconds(event.processed_at)):
+                    waiting.append(event)
             yield event
 
-    for asked in Past(_ALWAYS, serving.looks_up).questions(told()):
+    for asked in Past(window, serving.looks_up).questions(told()):
         while waiting and waiting[0].event_id != asked.event.event_id:
             yield _unasked(waiting.popleft())
         waiting.popleft()
@@ -102,15 +106,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     root = argparse.ArgumentParser(prog="python -m services.inference.replay.answers", description=__doc__)
     root.add_argument("--history", type=Path, required=True, metavar="FOLDER", help="a history's folder")
     root.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where both files are written")
+    root.add_argument(
+        "--since", type=_moment, default=_BEGINNING, help="decide on arrivals from here, ISO 8601, UTC (default: all)"
+    )
     options = root.parse_args(argv)
+    window = Window(_microseconds(options.since), _ALWAYS.until_us)
     try:
         serving = _serving()
-        count = _write(answered(history.events(options.history), serving), options.out)
+        count = _write(answered(history.events(options.history), serving, window), options.out)
     except (SideError, history.HistoryError, RuleTableError, NeighbourUnavailableError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
     sys.stdout.write(f"{count:,} decisions in {options.out / DECISIONS_FILE}\n")
     return 0
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _BEGINNING) // timedelta(microseconds=1)
 
 
 def _serving() -> Serving:

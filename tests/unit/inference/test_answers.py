@@ -1,5 +1,6 @@
 """A past is decided event by event, each once, at its own moment, and what was decided can be read back."""
 
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,14 @@ def test_every_event_of_a_past_is_decided_once(folder: Path, monkeypatch: pytest
     logs = list(predictions(folder / "answers" / PREDICTIONS_FILE))
     assert {each.event_id for each in failed} <= {log.event_id for log in logs}
     assert all(log.fallback for log in logs)  # no model was named: rules answered, and say so
+
+
+def test_events_before_a_moment_only_make_features(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIDEGATE_MLFLOW_URL", raising=False)
+    events: list[UnifiedPaymentEvent] = list(past.events(folder))
+    since = events[len(events) // 2].processed_at.ToDatetime(UTC)
+    out = folder / "late"
+    assert main(["--history", str(folder), "--out", str(out), "--since", since.isoformat()]) == 0
+    late = [event.event_id for event in events if event.processed_at.ToDatetime(UTC) >= since]
+    assert [each.event_id for each in decisions(out / DECISIONS_FILE)] == list(dict.fromkeys(late))
+    assert {log.event_id for log in predictions(out / PREDICTIONS_FILE)} <= set(late)
