@@ -1,25 +1,18 @@
 """Keeps tables fast: compaction, expiry of snapshots, removal of files that nobody owns; with figures of each."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
-from urllib.parse import urlsplit
+from typing import Final
 
-import trino.dbapi
-from trino.auth import BasicAuthentication
-from trino.exceptions import TrinoConnectionError, TrinoQueryError
-
-from mlops.pipelines.lib.catalog import LakeUnavailableError
-from mlops.pipelines.settings import LakeSettings, LakeSettingsError
+from mlops.pipelines.lib.catalog import CATALOG
+from mlops.pipelines.lib.trino_connection import Ask, connected
+from mlops.pipelines.settings import LakeSettings
 
 KEEP_HOURS: Final = 24
 """How long older states of a table can still be read."""
 ORPHAN_HOURS: Final = 24
 """How old a file must be before it counts as nobody's: those of a commit that is on its way look the same."""
-_CATALOG: Final = "lake"
-_SECONDS: Final = 600
 _NOT_DATA: Final = ("information_schema", "system")
 
 
@@ -77,87 +70,53 @@ def maintain(
     commits against the state that it read, and begins again where that moved. One that is not there yet is passed over,
     with figures of nothing.
     """
-    with closing(_connect(settings)) as connection:
-        there = _all_tables(connection)
+    with connected(settings, "maintenance is Trino's work") as ask:
+        there = _all_tables(ask)
         for table in tables or there:
             # Asked for a part of a table that it lacks, the catalog fails instead of saying so.
             if table in there:
-                yield _maintain(connection, table, keep_hours, orphan_hours)
+                yield _maintain(ask, table, keep_hours, orphan_hours)
             else:
                 yield Maintained(table, _NOTHING, _NOTHING, 0.0)
 
 
-def _maintain(connection: Any, table: str, keep_hours: float, orphan_hours: float) -> Maintained:
-    name = ".".join(f'"{part}"' for part in (_CATALOG, *table.split(".")))
-    before, start = _figures(connection, table), time.perf_counter()
+def _maintain(ask: Ask, table: str, keep_hours: float, orphan_hours: float) -> Maintained:
+    name = ".".join(f'"{part}"' for part in (CATALOG, *table.split(".")))
+    before, start = _figures(ask, table), time.perf_counter()
     if not before.snapshots:  # made, and never written to: Trino 476 fails on it
         return Maintained(table, before, before, 0.0)
     kept, owned = (f"{round(hours * 3600)}s" for hours in (keep_hours, orphan_hours))
     for statement in (
         # What is kept is asked for here; the server's own least of seven days is for those who do not ask.
-        f"SET SESSION {_CATALOG}.expire_snapshots_min_retention = '{kept}'",
-        f"SET SESSION {_CATALOG}.remove_orphan_files_min_retention = '{owned}'",
+        f"SET SESSION {CATALOG}.expire_snapshots_min_retention = '{kept}'",
+        f"SET SESSION {CATALOG}.remove_orphan_files_min_retention = '{owned}'",
         f"ALTER TABLE {name} EXECUTE optimize",
         f"ALTER TABLE {name} EXECUTE optimize_manifests",
         f"ALTER TABLE {name} EXECUTE expire_snapshots(retention_threshold => '{kept}')",
         f"ALTER TABLE {name} EXECUTE remove_orphan_files(retention_threshold => '{owned}')",
     ):
-        _rows(connection, statement)
+        ask(statement)
     seconds = time.perf_counter() - start
-    return Maintained(table, before, _figures(connection, table), seconds)
+    return Maintained(table, before, _figures(ask, table), seconds)
 
 
-def _figures(connection: Any, table: str) -> Figures:
+def _figures(ask: Ask, table: str) -> Figures:
     schema, name = table.split(".")
     # The names are the catalog's own.
-    data, history = (f'{_CATALOG}."{schema}"."{name}${part}"' for part in ("files", "snapshots"))
+    data, history = (f'{CATALOG}."{schema}"."{name}${part}"' for part in ("files", "snapshots"))
     sizes = f"SELECT count(*), coalesce(sum(file_size_in_bytes), 0) FROM {data}"  # noqa: S608
-    files, size = _rows(connection, sizes)[0]
-    snapshots = _rows(connection, f"SELECT count(*) FROM {history}")[0][0]  # noqa: S608
-    columns = [row[0] for row in _rows(connection, f'SHOW COLUMNS FROM {_CATALOG}."{schema}"."{name}"')]
+    files, size = ask(sizes)[0]
+    snapshots = ask(f"SELECT count(*) FROM {history}")[0][0]  # noqa: S608
+    columns = [row[0] for row in ask(f'SHOW COLUMNS FROM {CATALOG}."{schema}"."{name}"')]
     read = ", ".join(f'checksum("{column}")' for column in columns)
     start = time.perf_counter()
-    _rows(connection, f'SELECT {read} FROM {_CATALOG}."{schema}"."{name}"')  # noqa: S608
+    ask(f'SELECT {read} FROM {CATALOG}."{schema}"."{name}"')  # noqa: S608
     return Figures(int(files), round(int(size) / 1e6, 3), int(snapshots), round(time.perf_counter() - start, 3))
 
 
-def _all_tables(connection: Any) -> Sequence[str]:
-    rows = _rows(
-        connection,
-        f"SELECT table_schema, table_name FROM {_CATALOG}.information_schema.tables "  # noqa: S608 - a constant
+def _all_tables(ask: Ask) -> Sequence[str]:
+    rows = ask(
+        f"SELECT table_schema, table_name FROM {CATALOG}.information_schema.tables "  # noqa: S608 - a constant
         "WHERE table_type = 'BASE TABLE' ORDER BY 1, 2",
     )
     return [f"{schema}.{name}" for schema, name in rows if schema not in _NOT_DATA]
-
-
-def _rows(connection: Any, statement: str) -> list[list[Any]]:
-    try:
-        cursor = connection.cursor()
-        cursor.execute(statement)
-        return cast("list[list[Any]]", cursor.fetchall())
-    except TrinoQueryError as error:
-        raise LakeUnavailableError(f"Trino fails at `{statement[:120]}`: {error.message}") from error
-    except (TrinoConnectionError, OSError) as error:
-        raise LakeUnavailableError(
-            f"Trino does not answer ({type(error).__name__}): `make status` tells whether it runs, TIDEGATE_TRINO_URL "
-            "says where it is looked for"
-        ) from error
-
-
-def _connect(settings: LakeSettings) -> Any:
-    if settings.trino_url is None:
-        raise LakeSettingsError(
-            "TIDEGATE_TRINO_URL is not set: maintenance is Trino's work; start it with `make up PROFILE=lake`"
-        )
-    url = urlsplit(settings.trino_url)
-    secret = settings.trino_password
-    connect: Callable[..., Any] = trino.dbapi.connect
-    return connect(
-        host=url.hostname,
-        port=url.port or (443 if url.scheme == "https" else 8080),
-        http_scheme=url.scheme,
-        user=settings.trino_user,
-        auth=BasicAuthentication(settings.trino_user, secret.get_secret_value()) if secret else None,
-        catalog=_CATALOG,
-        request_timeout=_SECONDS,
-    )
