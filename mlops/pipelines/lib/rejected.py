@@ -16,6 +16,7 @@ from mlops.pipelines.lib.filters import equal
 from mlops.pipelines.lib.row_rules import Verdict
 from mlops.pipelines.lib.sources import REJECTED
 from mlops.pipelines.lib.tables import commit, open_table, stage_rows
+from mlops.pipelines.lib.watermark import REJECTED_BATCH
 
 _REDACTED: Final = "[redacted]"
 _PENDING: Final = "tidegate.pending."
@@ -78,13 +79,32 @@ def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed
         return
     stale: BooleanExpression | None = None
     if left is not None and left != committed:
-        stale = And(equal("source_table", source), equal("batch_id", left))
+        stale = _found(table, And(equal("source_table", source), equal("batch_id", left)))
     pending = {_PENDING + source: batch_id if rows.num_rows else committed or ""}
     commit(
         table,
         lambda transaction: stage_rows(transaction, COLUMNS, rows, pending, stale),
         lambda properties: (properties.get(_PENDING + source) or None) == left,
     )
+
+
+def standing(catalog: Catalog, source: str, committed: Mapping[str, str]) -> str:
+    """Trino's SQL for `key` and `event_day` of what was rejected of a source's committed batches.
+
+    `committed` are the properties of the source's table. Rows of a batch that was stopped, or whose ingest was killed,
+    lie behind the watermark that they name, and are left out.
+    """
+    table = open_rejected(catalog)
+    pending = table.properties.get(_PENDING + source) or ""
+    left_out = "" if pending == committed.get(REJECTED_BATCH, "") else f" AND batch_id <> {quoted(pending)}"
+    snapshot = table.current_snapshot()
+    state = f"{REJECTED} FOR VERSION AS OF {snapshot.snapshot_id}" if snapshot else REJECTED
+    return f"SELECT key, event_day FROM {state} WHERE source_table = {quoted(source)}{left_out}"  # noqa: S608 - quoted
+
+
+def quoted(text: str) -> str:
+    """A literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def forget(catalog: Catalog, source: str) -> None:
@@ -104,10 +124,14 @@ def forget(catalog: Catalog, source: str) -> None:
 def replace_day(catalog: Catalog, source: str, rows: pa.Table, day: date) -> None:
     """Put the rejected rows of one day in the place of those that are there."""
     table = open_rejected(catalog)
-    if not rows.num_rows and table.current_snapshot() is None:
-        return
-    of_day = And(equal("source_table", source), equal("event_day", day.isoformat()))
-    commit(table, lambda transaction: stage_rows(transaction, COLUMNS, rows, {}, of_day), lambda _: True)
+    of_day = _found(table, And(equal("source_table", source), equal("event_day", day.isoformat())))
+    if rows.num_rows or of_day is not None:
+        commit(table, lambda transaction: stage_rows(transaction, COLUMNS, rows, {}, of_day), lambda _: True)
+
+
+def _found(table: Table, rows: BooleanExpression) -> BooleanExpression | None:
+    """The filter, where it matches any row: PyIceberg warns of removing nothing."""
+    return rows if table.scan(rows, limit=1).to_arrow().num_rows else None
 
 
 def _told(value: Any, *, personal: bool) -> Any:

@@ -1,7 +1,12 @@
-"""Counts whether bronze has every row that PostgreSQL had stored by its watermark, and none twice."""
+"""Compares the keys that PostgreSQL had stored by the watermark with those of bronze, day by day; each once.
 
+Both engines sum a hash of every key, whatever the order: one row missing and another one doubled does not add up.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -9,42 +14,127 @@ from pyiceberg.catalog import Catalog
 
 from mlops.pipelines.lib.catalog import LakeUnavailableError
 from mlops.pipelines.lib.columns import STORED_XID
-from mlops.pipelines.lib.sources import REJECTED, Source
+from mlops.pipelines.lib.rejected import standing
+from mlops.pipelines.lib.sources import Source
+from mlops.pipelines.lib.trino_connection import connected
 from mlops.pipelines.lib.watermark import Watermark
+from mlops.pipelines.settings import LakeSettings
 
 _CONNECT_SECONDS: Final = 10
+_UNKNOWN: Final = "no day"
+# 60 bits of MD5, which both engines have: a sum of them is exact in either. A table without a primary key may have a
+# key twice, of which bronze takes one.
 _STORED: Final = """
-    SELECT count(*) FROM {table} WHERE ({xid}, {key} COLLATE "C") <= ({until}::text::xid8, {last})
+    SELECT day::text, count(*), coalesce(sum(hash), 0)::text FROM (
+        SELECT DISTINCT ({at} AT TIME ZONE 'UTC')::date AS day,
+            ('x' || substr(md5({key}), 1, 15))::bit(60)::bigint AS hash
+        FROM {table} WHERE ({xid}, coalesce({key}, '') COLLATE "C") <= ({until}::text::xid8, {last})
+    ) AS keys GROUP BY day
 """
+# What was rejected counts as had, unless it is in bronze as well: a key of two rows, of which one could pass.
+_IN_LAKE: Final = """
+    SELECT cast(day AS varchar), count(*), cast(coalesce(sum(hash), 0) AS varchar), sum(greatest(ingested - 1, 0)),
+        sum(ingested), sum(rejected)
+    FROM (
+        SELECT day, hash, sum(ingested) AS ingested, if(sum(ingested) = 0, 1, 0) AS rejected
+        FROM (
+            SELECT cast(at_timezone({at}, 'UTC') AS date) AS day, {hash} AS hash, 1 AS ingested FROM {bronze}
+            UNION ALL SELECT event_day, {hash_of_rejected}, 0 FROM ({rejected})
+        ) GROUP BY day, hash
+    ) GROUP BY day
+"""
+_HASH: Final = "cast(from_base(substr(lower(to_hex(md5(to_utf8({})))), 1, 15), 16) AS decimal(38, 0))"
+
+
+class Keys(NamedTuple):
+    """Of one day, on one side: how many different keys there are, and the sum of their hashes."""
+
+    number: int
+    digest: int
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Rows up to the watermark."""
+class Compared:
+    """Rows up to the watermark, and the days on which the two sides differ."""
 
     stored: int
     ingested: int
     rejected: int
-
-    @property
-    def missing(self) -> int:
-        """How many rows are nowhere; below 0 where some are there twice."""
-        return self.stored - self.ingested - self.rejected
+    doubled: int
+    differing: Mapping[str, str]
 
 
-def counted(source: Source, catalog: Catalog, database_url: str) -> Counted:
-    """Count a source's rows on both sides. LakeUnavailableError."""
+def compared(source: Source, catalog: Catalog, settings: LakeSettings) -> Compared:
+    """Compare a source's keys on both sides. LakeUnavailableError."""
     table = catalog.load_table(source.table)
-    until = Watermark.of(table.properties)
-    rejected = 0
-    if catalog.table_exists(REJECTED):
-        of_source = catalog.load_table(REJECTED).scan(f"source_table == '{source.name}'", selected_fields=("key",))
-        rejected = len(set(of_source.to_arrow().column("key").to_pylist()))
-    return Counted(_stored(source, until, database_url), table.scan().count(), rejected)
+    # One state of bronze and the watermark that was committed with it, whatever is ingested meanwhile.
+    until, snapshot = Watermark.of(table.properties), table.current_snapshot()
+    found: Sequence[Sequence[Any]] = []
+    if snapshot is not None:
+        query = _IN_LAKE.format(
+            at=source.happened_at,
+            hash=_HASH.format(source.key),
+            bronze=f"{source.table} FOR VERSION AS OF {snapshot.snapshot_id}",
+            hash_of_rejected=_HASH.format("key"),
+            rejected=standing(catalog, source.name, table.properties),
+        )
+        with connected(settings, "keys of bronze are counted by Trino") as ask:
+            found = ask(query)
+    stored = _stored(source, until, settings.postgresql())
+    in_lake = {day or _UNKNOWN: Keys(int(count), int(digest)) for day, count, digest, *_ in found}
+    doubled = {row[0] or _UNKNOWN: int(row[3]) for row in found}
+    return Compared(
+        stored=sum(keys.number for keys in stored.values()),
+        ingested=sum(int(row[4]) for row in found),
+        rejected=sum(int(row[5]) for row in found),
+        doubled=sum(doubled.values()),
+        differing=differences(stored, in_lake, doubled),
+    )
 
 
-def _stored(source: Source, until: Watermark, database_url: str) -> int:
+def differences(stored: Mapping[str, Keys], in_lake: Mapping[str, Keys], doubled: Mapping[str, int]) -> dict[str, str]:
+    """Each day on which the sides differ, in order, with what is wrong in words; pure."""
+    told = {
+        day: _told(stored.get(day, Keys(0, 0)), in_lake.get(day, Keys(0, 0)), doubled.get(day, 0))
+        for day in sorted(stored.keys() | in_lake.keys())
+    }
+    return {day: words for day, words in told.items() if words}
+
+
+def _told(stored: Keys, in_lake: Keys, doubled: int) -> str:
+    words = []
+    if stored.number != in_lake.number:
+        words.append(f"PostgreSQL has {stored.number:,} keys, the lake {in_lake.number:,}")
+    elif stored.digest != in_lake.digest:
+        words.append(f"{stored.number:,} keys on both sides, and not the same ones")
+    if doubled:
+        words.append(f"{doubled:,} rows of bronze repeat a key")
+    return "; ".join(words)
+
+
+def what_to_do(source: Source, differing: Mapping[str, str]) -> str:
+    """For people, where days differ."""
+    days = [day for day in differing if _is_day(day)]
+    listed = " ".join(f"--day {day}" for day in days[:31])
+    return (
+        f"`python -m mlops.pipelines backfill {source.name} {listed}` puts what PostgreSQL has in the place of these "
+        f"days; `python -m mlops.pipelines rebuild {source.name}` brings all of it anew"
+        if days
+        else f"`python -m mlops.pipelines rebuild {source.name}` brings all of it anew"
+    )
+
+
+def _is_day(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
+def _stored(source: Source, until: Watermark, database_url: str) -> dict[str, Keys]:
     query = sql.SQL(_STORED).format(
+        at=sql.Identifier(source.happened_at),
         table=sql.Identifier("tidegate", source.name),
         xid=sql.Identifier(STORED_XID),
         key=sql.Identifier(source.key),
@@ -53,7 +143,6 @@ def _stored(source: Source, until: Watermark, database_url: str) -> int:
     )
     try:
         with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
-            row = connection.execute(query).fetchone()
+            return {day or _UNKNOWN: Keys(int(count), int(digest)) for day, count, digest in connection.execute(query)}
     except psycopg.Error as error:
         raise LakeUnavailableError(f"PostgreSQL: {str(error).strip().partition(chr(10))[0]}") from error
-    return int(row[0]) if row else 0

@@ -31,6 +31,7 @@ from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedEr
 from mlops.pipelines.lib.maintenance import maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
 from mlops.pipelines.lib.predictions import ingest_predictions
+from mlops.pipelines.lib.row_counts import compared
 from mlops.pipelines.lib.schema import SchemaConflictError
 from mlops.pipelines.lib.sources import SOURCES, Source
 from mlops.pipelines.lib.tables import SupersededError
@@ -214,6 +215,31 @@ def test_late_rows_land_in_their_day_and_a_day_can_be_filled_again(
             backfill_day(EVENTS, day, into)
         assert same(stored, lake)
     assert ingest_rows(EVENTS, into).commits == 0
+
+
+def test_one_row_missing_and_another_one_doubled_are_found_with_their_days(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    """As many rows as there ought to be, on every day: only their keys tell."""
+    insert(stored, "a", 8)
+    insert(stored, "bad", 2, day=_FUTURE)
+    ingest_rows(EVENTS, into)
+    settings = lake.settings(database.name)
+    found = compared(SOURCES[EVENTS], lake.catalog(), settings)
+    assert (found.stored, found.ingested, found.rejected, found.differing) == (10, 8, 2, {})
+    lake.query("DELETE FROM bronze.payment_events WHERE event_id = 'stripe:evt_a1'")
+    lake.query("INSERT INTO bronze.payment_events SELECT * FROM bronze.payment_events WHERE event_id = 'stripe:evt_a2'")
+    found = compared(SOURCES[EVENTS], lake.catalog(), settings)
+    assert (found.ingested, found.doubled) == (8, 1)
+    assert found.differing == {
+        "2026-01-01": "PostgreSQL has 3 keys, the lake 2; 1 rows of bronze repeat a key",
+    }
+    lake.query("UPDATE bronze.payment_events SET event_id = 'stripe:evt_other' WHERE event_id = 'stripe:evt_a8'")
+    differing = compared(SOURCES[EVENTS], lake.catalog(), settings).differing
+    assert differing["2026-01-03"] == "2 keys on both sides, and not the same ones"
+    for day in (date(2026, 1, 1), date(2026, 1, 3)):
+        backfill_day(EVENTS, day, into)
+    assert compared(SOURCES[EVENTS], lake.catalog(), settings).differing == {}
 
 
 def with_field(name: str, kind: int) -> Descriptor:
