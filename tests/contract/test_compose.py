@@ -105,7 +105,24 @@ def test_valkey_has_the_same_settings() -> None:
     wanted = {name: value.strip('"') for name, value in tuning.VALKEY.items()}
     assert wanted.items() <= options("valkey").items()
     assert options("valkey")["maxmemory"] == f"{MEMORY_MIB.default}mb"
-    assert options("valkey")["requirepass"]
+    (password,) = SERVICES["valkey"]["configs"]
+    assert SERVICES["valkey"]["command"][1] == password["target"]
+    assert COMPOSE["configs"][password["source"]]["content"].startswith("requirepass ")
+
+
+def test_polaris_is_given_the_client_that_asks_it() -> None:
+    (root,) = SERVICES["polaris-bootstrap"]["configs"]
+    assert f"--credentials-file={root['target']}" in SERVICES["polaris-bootstrap"]["command"]
+    ((realm, client),) = yaml.safe_load(COMPOSE["configs"][root["source"]]["content"]).items()
+    assert realm == SERVICES["polaris"]["environment"]["POLARIS_REALM_CONTEXT_REALMS"]
+    credential = SERVICES["dagster-code"]["environment"]["TIDEGATE_CATALOG_CREDENTIAL"]
+    assert f"{client['client-id']}:{client['client-secret']}" == credential
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_password_stands_in_a_command(name: str) -> None:
+    told = [str(SERVICES[name].get(part)) for part in ("command", "entrypoint", "healthcheck")]
+    assert not re.search(r"\$\{[^}]*PASSWORD", " ".join(told))
 
 
 def test_seaweedfs_has_the_same_settings() -> None:
