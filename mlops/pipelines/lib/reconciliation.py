@@ -1,33 +1,46 @@
 """Compares totals of gold with those of PostgreSQL, to the minor unit: what went into the lake came out of it.
 
 Run as `python -m mlops.pipelines.lib.reconciliation`; 0 when all agree. PostgreSQL's totals are worked out by other
-queries than dbt's, from the events alone; rows that ingest turned away are left out of them by their keys.
+queries than dbt's, from the events alone.
+
+What silver was made of is told by the ingest's own watermark, never by a clock: PostgreSQL's side ends where bronze
+ends, less the rows that silver could not have, by their keys: those that ingest turned away, and those that came to
+bronze after dbt had read it. What a slow transaction stores lies behind the watermark, whatever its `stored_at`.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import psycopg
-import trino.dbapi
-from trino.auth import BasicAuthentication
 
+from mlops.pipelines.lib.catalog import LakeUnavailableError, open_catalog
+from mlops.pipelines.lib.rejected import standing
+from mlops.pipelines.lib.sources import SOURCES
+from mlops.pipelines.lib.trino_connection import Ask, connected
+from mlops.pipelines.lib.watermark import Watermark
 from mlops.pipelines.settings import LakeSettings, LakeSettingsError, lake_settings
 
 _CONNECT_SECONDS: Final = 10
-_QUERY_SECONDS: Final = 300.0
+_EVENTS: Final = SOURCES["payment_events"]
 
-_REACH: Final = "SELECT max(stored_at) FROM lake.silver.payment_events"
-_REJECTED: Final = "SELECT DISTINCT key FROM lake.bronze.rejected_rows WHERE source_table = 'payment_events'"
+# A run of dbt reads batches up to the newest `ingested_at` of then, which is silver's newest.
+_UNSEEN: Final = """
+(
+    SELECT event_id FROM {bronze} WHERE ingested_at > (
+        SELECT coalesce(max(ingested_at), timestamp '1970-01-01 00:00:00 UTC') FROM lake.silver.payment_events
+    )
+    UNION SELECT key FROM ({rejected}) WHERE key IS NOT NULL
+) EXCEPT SELECT event_id FROM lake.silver.payment_events
+"""
 
 # Refunds count from their request until they fail; those of payments whose refunds never told of themselves are what
 # the charge says. A dispute counts whatever came of it. Of each object the latest event holds.
 _POSTGRESQL: Final = """
 WITH known AS (
-    SELECT * FROM tidegate.payment_events WHERE stored_at <= %(reach)s AND NOT event_id = ANY(%(rejected)s)
+    SELECT * FROM tidegate.payment_events
+    WHERE (stored_xid, event_id COLLATE "C") <= (%(xid)s::text::xid8, %(key)s) AND NOT event_id = ANY(%(unseen)s)
         AND (%(payments)s::text[] IS NULL OR payment_id IN (SELECT unnest(%(payments)s::text[])))
 ), events AS (
     SELECT currency, count(*) AS events FROM known GROUP BY currency
@@ -134,41 +147,50 @@ def _figure(totals: Mapping[str, Totals], currency: str, figure: str) -> int:
     return int(getattr(totals[currency], figure)) if currency in totals else 0
 
 
-def of_gold(settings: LakeSettings) -> tuple[list[Totals], datetime | None, list[str]]:
-    """Gold's totals, how far the lake reaches (None: it is empty), and the keys of rows that were turned away."""
-    if settings.trino_url is None:
-        raise LakeSettingsError("TIDEGATE_TRINO_URL is not set: gold is read through Trino")
-    url, secret = urlsplit(settings.trino_url), settings.trino_password
-    connect: Callable[..., Any] = trino.dbapi.connect
-    with connect(
-        host=url.hostname,
-        port=url.port,
-        http_scheme=url.scheme,
-        user=settings.trino_user,
-        auth=BasicAuthentication(settings.trino_user, secret.get_secret_value()) if secret else None,
-        request_timeout=_QUERY_SECONDS,
-    ) as connection:
-        cursor = connection.cursor()
-        totals = [Totals.of(row) for row in cursor.execute(_GOLD).fetchall()]
-        ((reach,),) = cursor.execute(_REACH).fetchall()
-        rejected = [str(key) for (key,) in cursor.execute(_REJECTED).fetchall()]
-    return totals, reach, rejected
+def of_gold(settings: LakeSettings) -> tuple[list[Totals], Watermark, list[str]]:
+    """Gold's totals, how far bronze reaches, and the keys of rows up to there that silver could not have.
+
+    While dbt runs, silver may be ahead of gold: a caller takes dbt's turn.
+    """
+    with connected(settings, "gold is read through Trino") as ask:
+        totals = [Totals.of(row) for row in ask(_GOLD)]
+        return totals, *_reach(ask, settings)
+
+
+def _reach(ask: Ask, settings: LakeSettings) -> tuple[Watermark, list[str]]:
+    """Asked after silver, so that bronze has all that silver was made of."""
+    catalog = open_catalog(settings)
+    table = catalog.load_table(_EVENTS.table)
+    # The watermark was committed with these rows, and describes them whatever is ingested meanwhile.
+    until, snapshot = Watermark.of(table.properties), table.current_snapshot()
+    if snapshot is None:
+        return until, []
+    bronze = f"lake.{_EVENTS.table} FOR VERSION AS OF {snapshot.snapshot_id}"
+    query = _UNSEEN.format(bronze=bronze, rejected=standing(catalog, _EVENTS.name, table.properties))
+    return until, [str(key) for (key,) in ask(query)]
 
 
 def of_postgresql(
-    url: str, reach: datetime | None, rejected: Sequence[str], payments: Sequence[str] | None = None
+    url: str, until: Watermark, unseen: Sequence[str], payments: Sequence[str] | None = None
 ) -> list[Totals]:
-    """PostgreSQL's totals of what was stored up to a moment, without the rows of some keys; of all payments or some."""
-    asked = {"reach": reach, "rejected": list(rejected), "payments": None if payments is None else list(payments)}
-    with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
-        rows = connection.execute(_POSTGRESQL, asked)
-        return [Totals.of(row) for row in rows]
+    """PostgreSQL's totals of what was stored up to a watermark, without rows of some keys; of all payments or some."""
+    asked = {
+        "xid": str(until.xid),
+        "key": until.key,
+        "unseen": list(unseen),
+        "payments": None if payments is None else list(payments),
+    }
+    try:
+        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+            return [Totals.of(row) for row in connection.execute(_POSTGRESQL, asked)]
+    except psycopg.Error as error:
+        raise LakeUnavailableError(f"PostgreSQL: {str(error).strip().partition(chr(10))[0]}") from error
 
 
 def reconcile(settings: LakeSettings) -> tuple[list[Totals], list[Difference]]:
     """Gold's totals, and every figure that PostgreSQL tells differently."""
-    gold, reach, rejected = of_gold(settings)
-    return gold, differences(of_postgresql(settings.postgresql(), reach, rejected), gold)
+    gold, until, unseen = of_gold(settings)
+    return gold, differences(of_postgresql(settings.postgresql(), until, unseen), gold)
 
 
 def as_text(totals: Iterable[Totals], found: Sequence[Difference]) -> str:
@@ -186,7 +208,7 @@ def main() -> int:
     """Say every total, and what differs."""
     try:
         totals, found = reconcile(lake_settings())
-    except LakeSettingsError as error:
+    except (LakeSettingsError, LakeUnavailableError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"{as_text(totals, found)}\n")

@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import psycopg
@@ -31,6 +32,7 @@ from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedEr
 from mlops.pipelines.lib.maintenance import maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
 from mlops.pipelines.lib.predictions import ingest_predictions
+from mlops.pipelines.lib.reconciliation import reconcile
 from mlops.pipelines.lib.row_counts import compared
 from mlops.pipelines.lib.schema import SchemaConflictError
 from mlops.pipelines.lib.sources import SOURCES, Source
@@ -240,6 +242,50 @@ def test_one_row_missing_and_another_one_doubled_are_found_with_their_days(
     for day in (date(2026, 1, 1), date(2026, 1, 3)):
         backfill_day(EVENTS, day, into)
     assert compared(SOURCES[EVENTS], lake.catalog(), settings).differing == {}
+
+
+@pytest.fixture
+def gold(stored: psycopg.Connection, lake: Lake, into: Ingest) -> Callable[[], None]:
+    """Makes silver and gold of what bronze has: payments that succeed, and nothing else."""
+
+    def make() -> None:
+        for schema in ("silver", "gold"):
+            lake.query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        lake.query("CREATE OR REPLACE TABLE silver.payment_events AS SELECT * FROM bronze.payment_events")
+        lake.query(
+            "CREATE OR REPLACE TABLE gold.fct_payments AS SELECT max(currency) AS currency, payment_id, "
+            "max(amount_cents) AS authorised_cents, max(amount_cents) AS captured_cents "
+            "FROM silver.payment_events GROUP BY payment_id"
+        )
+        for name in ("fct_refunds", "fct_disputes"):
+            lake.query(
+                f"CREATE TABLE IF NOT EXISTS gold.{name} (currency varchar, amount_cents bigint, is_counted boolean)"
+            )
+
+    return make
+
+
+def test_gold_is_held_to_what_silver_was_made_of_whatever_commits_late(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest, gold: Callable[[], None]
+) -> None:
+    settings = lake.settings(database.name)
+    insert(stored, "bad", 2, day=_FUTURE)
+    with psycopg.connect(database.url("writer")) as slow:
+        # It begins before what is ingested, and so does its stored_at; it stores after.
+        slow.execute("SELECT now()")
+        insert(stored, "a", 5)
+        ingest_rows(EVENTS, into)
+        gold()
+        insert(slow, "slow", 3, day="2026-03-01")
+    assert reconcile(settings)[1] == []
+    # In bronze, and not in silver yet.
+    ingest_rows(EVENTS, replace(into, now=into.now + timedelta(minutes=1)))
+    assert reconcile(settings)[1] == []
+    gold()
+    totals, found = reconcile(settings)
+    assert (totals[0].events, found) == (8, [])
+    lake.query("DELETE FROM silver.payment_events WHERE event_id = 'stripe:evt_a1'")
+    assert [one.figure for one in reconcile(settings)[1]] == ["events"]
 
 
 def with_field(name: str, kind: int) -> Descriptor:

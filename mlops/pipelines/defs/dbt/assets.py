@@ -17,9 +17,13 @@ TRANSLATOR: Final = Translator()
 _BUILD: Final = ("build", "--exclude-resource-types", "unit_test", "--indirect-selection", "buildable")
 
 
-# dbt takes turns with itself: two builds of one table would undo each other's work.
+DBT_POOL: Final = "dbt"
+"""dbt takes turns with itself, since two builds of one table would undo each other's work, and with what must not see
+half of a build."""
+
+
 @dbt_assets(
-    manifest=manifest_of(DBT_PROJECT), dagster_dbt_translator=TRANSLATOR, name="dbt", retry_policy=AGAIN, pool="dbt"
+    manifest=manifest_of(DBT_PROJECT), dagster_dbt_translator=TRANSLATOR, name="dbt", retry_policy=AGAIN, pool=DBT_POOL
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Run `dbt build`: a test that fails stops what is made of its model, the rest is built, and the step fails."""
