@@ -17,15 +17,27 @@ from mlops.training.history import event_table
 from mlops.training.labels import DelayedLabels
 
 WARM_UP_DAYS: Final = 30
-"""Days at the start of a history that only feed the windows: features of a platform that has just been connected."""
+"""Days at the start of a history whose own past is not known: features of a platform that has just been connected."""
+COLD_SHARE: Final = 0.15
+"""The largest share of what is learned that may be of those days: of more, a model learns that everybody is new."""
 TEST_DAYS: Final = 60
 """Fewer where a history is short: no more than are left to learn from (`judging_days`)."""
 ATTEMPTS: Final = ("payment.succeeded", "payment.failed")
 
 
 def judging_days(most: int, span_days: int, delay_days: int) -> int:
-    """How many days judge: `most`, or half of what a short history has left after twice the labels' delay."""
-    return max(1, min(most, (span_days - 2 * delay_days) // 2))
+    """How many days judge: `most`, or half of what a short history has left once its past is known and labels are."""
+    return max(1, min(most, (span_days - WARM_UP_DAYS - 2 * delay_days) // 2))
+
+
+def with_few_cold(cold: Bools) -> Bools:
+    """Rows to learn from: all that are not cold, and of those that are, evenly, no more than their share of all."""
+    places = np.flatnonzero(cold)
+    most = int((len(cold) - len(places)) * COLD_SHARE / (1 - COLD_SHARE))
+    kept = ~cold
+    if most and len(places):
+        kept[places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(np.int64)]] = True
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +79,8 @@ class Attempts:
     def split(self, now_us: int | None = None, test_days: int | None = None, warm_up_days: int = WARM_UP_DAYS) -> Split:
         """Split as somebody at `now_us` (default: the end of the history) would who keeps the last days for judging.
 
-        The first `warm_up_days` only feed the windows. Training stops where labels were not known when the test days
-        began; their own labels are those known now.
+        The first `warm_up_days` only feed the windows; of those that are learned from all the same, few rows are.
+        Training stops where labels were not known when the test days began; their own labels are those known now.
 
         Raises:
             HistoryTooShortError: too little history.
@@ -82,11 +94,13 @@ class Attempts:
         from_us = until_us - test_days * DAY_US
         warm_us = first_day_us + warm_up_days * DAY_US
         trained = self.labels.settled(from_us) & (occurred >= warm_us)
+        trained[trained] = with_few_cold(occurred[trained] < first_day_us + WARM_UP_DAYS * DAY_US)
         tested = self.values.asked & (occurred >= from_us) & (occurred < until_us)
         if not trained.any() or not tested.any():
             raise HistoryTooShortError(
-                f"the history is too short: {warm_up_days} days to warm up, {self.labels.delay_us // DAY_US} of label "
-                f"delay twice and {test_days} of test leave nothing to train on; make one of a year"
+                f"the history is too short: {WARM_UP_DAYS} days whose own past is not known, "
+                f"{self.labels.delay_us // DAY_US} of label delay twice and {test_days} of test leave nothing to train "
+                "on; make one of a year"
             )
         return Split(
             _labelled(self.values.where(trained), self.labels.as_of(from_us)[trained]),

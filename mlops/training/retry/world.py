@@ -12,7 +12,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
 from mlops.registry.retry.inputs import DAY_S, Floats
 from mlops.registry.retry.policy import Terms
-from mlops.training.attempts import Split, judging_days
+from mlops.training.attempts import WARM_UP_DAYS, Split, judging_days, with_few_cold
 from mlops.training.baseline import LogisticRegression
 from mlops.training.candidates import Candidate, Champion, Outcome, compared, table
 from mlops.training.cards import Purpose
@@ -71,18 +71,28 @@ class Ages:
         declined_s = [each.situation.declined_s for each in decided] or [0]
         end_s = max(declined_s)
         until_s = end_s - (OUTCOME_DAYS + days_before_end) * DAY_S
-        test_days = judging_days(TEST_DAYS, (end_s - min(declined_s)) // DAY_S - days_before_end, OUTCOME_DAYS)
+        first_s = min(declined_s)
+        test_days = judging_days(TEST_DAYS, (end_s - first_s) // DAY_S - days_before_end, OUTCOME_DAYS)
         from_s = until_s - test_days * DAY_S
-        trained = [each for each in decided if each.situation.declined_s < from_s - OUTCOME_DAYS * DAY_S]
+        trained = _few_cold(
+            [each for each in decided if each.situation.declined_s < from_s - OUTCOME_DAYS * DAY_S],
+            first_s + WARM_UP_DAYS * DAY_S,
+        )
         tested = [
             each for each in decided if from_s <= each.situation.declined_s < until_s and each.retry_s is not None
         ]
         if not tested or not any(each.retry_s is not None for each in trained):
             raise HistoryTooShortError(
-                f"the history is too short: {test_days} days of test and twice {OUTCOME_DAYS} for outcomes leave no "
-                "retry to learn from; make one of a year"
+                f"the history is too short: {WARM_UP_DAYS} days whose own past is not known, {test_days} of test and "
+                f"twice {OUTCOME_DAYS} for outcomes leave no retry to learn from; make one of a year"
             )
         return cls(trained, tested)
+
+
+def _few_cold(decided: list[Decision], warm_s: int) -> list[Decision]:
+    """Of declines in the history's first days, of whose customers nothing was known, few."""
+    kept = with_few_cold(np.array([each.situation.declined_s < warm_s for each in decided], dtype=np.bool_))
+    return [each for each, keep in zip(decided, kept, strict=True) if keep]
 
 
 def judged(

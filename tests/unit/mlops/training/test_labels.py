@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops.training.attempts import WARM_UP_DAYS, Attempts, Split
+from mlops.training.attempts import COLD_SHARE, WARM_UP_DAYS, Attempts, Split, with_few_cold
 from mlops.training.dataset import Dataset
 from mlops.training.fraud.connected import table
 from mlops.training.fraud.truth import DAY_US
@@ -101,10 +101,22 @@ def test_a_history_that_is_too_short_says_so() -> None:
 
 
 def test_a_short_history_is_judged_on_as_many_days_as_it_learns_from() -> None:
-    parts = attempts().split(now_us=100 * DAY_US, warm_up_days=0)
+    parts = attempts().split(now_us=100 * DAY_US)
     days = [each.seconds // 86_400 for each in (parts.trained, parts.tested)]
-    assert (int(days[0].min()), int(days[0].max())) == (0, 29)
-    assert (int(days[1].min()), int(days[1].max())) == (50, 79)
+    assert (int(days[0].min()), int(days[0].max())) == (30, 44)
+    assert (int(days[1].min()), int(days[1].max())) == (65, 79)
+
+
+def test_of_a_short_history_few_rows_are_learned_from_whose_past_is_not_known() -> None:
+    trained = attempts().split(now_us=100 * DAY_US, warm_up_days=0).trained
+    cold = trained.seconds < WARM_UP_DAYS * 86_400
+    assert int(trained.seconds.min()) // 86_400 == 0
+    assert 0.9 * COLD_SHARE < cold.mean() <= COLD_SHARE
+
+
+def test_of_a_history_that_is_all_first_days_nothing_is_learned() -> None:
+    assert not with_few_cold(np.ones(10, dtype=np.bool_)).any()
+    assert with_few_cold(np.zeros(10, dtype=np.bool_)).all()
 
 
 def test_the_first_days_are_trained_on_only_where_asked() -> None:
