@@ -96,10 +96,15 @@ class Page:
             time.sleep(_POLL_SECONDS)
 
 
+def installed() -> str | None:
+    """Where this machine has a Chromium, if it has one."""
+    return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Page]:
     """A Chromium without a window and without a past; it is gone afterwards."""
-    program = next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+    program = installed()
     if program is None:
         raise SystemExit("No Chromium is installed; on Debian and Ubuntu: apt install chromium")
     with tempfile.TemporaryDirectory(prefix="tidegate-chromium-", ignore_cleanup_errors=True) as profile:
