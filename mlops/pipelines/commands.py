@@ -20,7 +20,7 @@ from mlops.pipelines.lib.maintenance import KEEP_HOURS, maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
 from mlops.pipelines.lib.predictions import adopt_topic
 from mlops.pipelines.lib.rejected import told_counts
-from mlops.pipelines.lib.row_rules import RowRulesError
+from mlops.pipelines.lib.row_rules import RowRulesError, share_of
 from mlops.pipelines.lib.schema import SchemaConflictError
 from mlops.pipelines.lib.sources import ALL, PREDICTIONS, SOURCES
 from mlops.pipelines.lib.status import states
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     bring = commands.add_parser("ingest", help="bring what is new to bronze")
     bring.add_argument("sources", nargs="*", metavar="source", help=f"default: all ({', '.join(ALL)})")
     bring.add_argument("--rows-at-once", type=int, default=ROWS_AT_ONCE, help="rows a commit (default: %(default)s)")
-    bring.add_argument("--reject-limit", type=float, help="share of a batch that may break rules (row_rules.yaml's)")
+    bring.add_argument("--reject-limit", type=_share, help="share of a batch that may break rules (row_rules.yaml's)")
     again = commands.add_parser("backfill", help="replace days with what PostgreSQL has of them up to the watermark")
     again.add_argument("source", choices=SOURCES)
     again.add_argument("--day", type=date.fromisoformat, action="append", required=True, help="YYYY-MM-DD; repeatable")
@@ -57,6 +57,13 @@ def parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", help="store a history's events in PostgreSQL, as the role tidegate_writer")
     load.add_argument("--history", type=Path, required=True, metavar="FOLDER")
     return root
+
+
+def _share(text: str) -> float:
+    try:
+        return share_of(float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1, such as 0.05") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

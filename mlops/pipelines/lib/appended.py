@@ -55,7 +55,7 @@ def backfill_day(name: str, day: date, lake: Lake) -> IngestReport:
         mark = Watermark.of(table.properties)
         check_database(name, table.properties, database.identity(), mark, database.frontier())
         rows = database.rows_of_day(source, target.columns, day, mark)
-        verdict = judged(target, rows, {})
+        verdict = judged(target, rows)
         bad = rejected.rejected_rows(target.origin, verdict, f"{name}:{day}", lake.now)
         rejected.replace_day(lake.catalog, name, bad, day)
         kept = stamped(verdict.kept, lake.now)

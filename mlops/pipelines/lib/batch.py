@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 import pyarrow as pa
 from pyiceberg.table import Table, Transaction
@@ -15,6 +16,16 @@ from mlops.pipelines.lib.tables import commit, stage_rows
 from mlops.pipelines.lib.watermark import REJECTED_BATCH
 
 Properties = Mapping[str, str]
+
+MOST_OF_STOPPED: Final = 10_000
+"""Rows of a stopped batch that are kept to be looked at: it may be bad from end to end, and comes again."""
+_STOPPED: Final = (
+    "Nothing of the batch entered bronze, and the watermark stays: the source stands still until this is mended. The "
+    "rows are in bronze.rejected_rows, by rule, until the batch passes: SELECT rule_id, key, row FROM "
+    "lake.bronze.rejected_rows WHERE source_table = '{source}' ORDER BY rejected_at DESC. Correct them where they come "
+    "from, or the rule or reject_limit in mlops/pipelines/lib/row_rules.yaml; or let the good ones pass once: "
+    "`python -m mlops.pipelines ingest {source} --reject-limit 1`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +70,19 @@ def rules_of(source: str, lake: Lake) -> RowRules:
 def bring(target: Target, table: Table, batch: Batch) -> tuple[Table, Verdict]:
     """Two commits: the rejected rows, then the others with what the batch moves to. Killed between, both come again.
 
-    Raises TooManyRejectedError before the first, SupersededError where another writer was faster.
+    Raises TooManyRejectedError after the first, SupersededError where another writer was faster.
     """
     source, lake = target.origin.source, target.lake
-    verdict = judged(target, batch.rows, batch.taken)
-    bad = rejected.rejected_rows(target.origin, verdict, batch.batch_id, lake.now)
+    verdict = judge(batch.rows, target.rules, lake.now, batch.taken)
+    unread = batch.unreadable.num_rows if batch.unreadable is not None else 0
+    told = _too_many(target, verdict, unread)
+    bad = rejected.rejected_rows(target.origin, verdict, batch.batch_id, lake.now, MOST_OF_STOPPED if told else None)
     if batch.unreadable is not None:
         bad = pa.concat_tables([bad, batch.unreadable])
     target.at("judged")
     rejected.keep(lake.catalog, source, bad, batch.batch_id, table.properties.get(REJECTED_BATCH))
+    if told:
+        raise TooManyRejectedError(f"{told}. {_STOPPED.format(source=source)}")
     target.at("rejected")
     properties = {**batch.moves_to, **({REJECTED_BATCH: batch.batch_id} if bad.num_rows else {})}
     kept = stamped(verdict.kept, lake.now + timedelta(microseconds=batch.number))
@@ -81,18 +96,28 @@ def bring(target: Target, table: Table, batch: Batch) -> tuple[Table, Verdict]:
     return table, verdict
 
 
-def judged(target: Target, rows: pa.Table, taken: Mapping[str, pa.Array]) -> Verdict:
-    """Rows parted by the rules. TooManyRejectedError where a batch passes the limit."""
-    verdict = judge(rows, target.rules, target.lake.now, taken)
-    bad = verdict.rejected.num_rows
-    if target.rules.limit.is_passed(bad, rows.num_rows):
+def judged(target: Target, rows: pa.Table) -> Verdict:
+    """A day's rows parted by the rules. TooManyRejectedError where they pass the limit: nothing is replaced."""
+    verdict = judge(rows, target.rules, target.lake.now)
+    if told := _too_many(target, verdict, unread=0):
         raise TooManyRejectedError(
-            f"{target.origin.source}: {bad:,} of {rows.num_rows:,} rows break a rule "
-            f"({rejected.told_counts(verdict.counts)}), more than {target.rules.limit.share:.0%}: nothing of this "
-            "batch was ingested, and the watermark stays. Correct the rows, or the rule in "
-            "mlops/pipelines/lib/row_rules.yaml; or let the good ones pass with --reject-limit 1"
+            f"{told}. The day stays in bronze as it was: correct the rows, or the rules or reject_limit of "
+            f"{target.origin.source} in mlops/pipelines/lib/row_rules.yaml"
         )
     return verdict
+
+
+def _too_many(target: Target, verdict: Verdict, unread: int) -> str | None:
+    """What is said of a batch that passes the limit; None of any other."""
+    limit, bad = target.rules.limit, verdict.rejected.num_rows + unread
+    rows = verdict.kept.num_rows + bad
+    if not limit.is_passed(bad, rows):
+        return None
+    counts = {**verdict.counts, **({rejected.UNREADABLE: unread} if unread else {})}
+    return (
+        f"{target.origin.source}: {bad:,} of {rows:,} rows break a rule ({rejected.told_counts(counts)}), more than "
+        f"its reject_limit of {limit.share:.0%}"
+    )
 
 
 def stamped(rows: pa.Table, now: datetime) -> pa.Table:

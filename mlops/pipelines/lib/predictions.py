@@ -137,9 +137,9 @@ def _unreadable(record: Record, batch_id: str, now: datetime) -> dict[str, Any]:
     place = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
     return {
         "source_table": PREDICTIONS,
-        "rule_id": "readable.value",
+        "rule_id": rejected.UNREADABLE,
         "key": ":".join(map(str, place.values())),
-        "reason": "readable.value",
+        "reason": rejected.UNREADABLE,
         "row": json.dumps(place),
         "batch_id": batch_id,
         "event_day": None,

@@ -20,6 +20,8 @@ from mlops.pipelines.lib.watermark import REJECTED_BATCH
 
 _REDACTED: Final = "[redacted]"
 _PENDING: Final = "tidegate.pending."
+UNREADABLE: Final = "readable.value"
+"""In place of a rule, of what could not be read at all."""
 COLUMNS: Final = (
     Column("source_table", pa.string(), "Table of bronze that the row was meant for."),
     Column("rule_id", pa.string(), "First rule of row_rules.yaml that it breaks: <rule>.<column>."),
@@ -43,8 +45,8 @@ class Origin:
     columns: Sequence[Column]
 
 
-def rejected_rows(origin: Origin, verdict: Verdict, batch_id: str, now: datetime) -> pa.Table:
-    """Rows of bronze.rejected_rows; pure."""
+def rejected_rows(origin: Origin, verdict: Verdict, batch_id: str, now: datetime, most: int | None = None) -> pa.Table:
+    """Rows of bronze.rejected_rows, at most so many; pure."""
     personal = {column.name for column in origin.columns if column.personal}
     rows = [
         {
@@ -57,7 +59,7 @@ def rejected_rows(origin: Origin, verdict: Verdict, batch_id: str, now: datetime
             "event_day": _day(row.get(origin.happened_at)),
             "rejected_at": now,
         }
-        for row, broken in zip(verdict.rejected.to_pylist(), verdict.broken, strict=True)
+        for row, broken in zip(verdict.rejected.slice(0, most).to_pylist(), verdict.broken[:most], strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
@@ -71,7 +73,7 @@ def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed
     """Write a batch's rejected rows, before the batch itself: each once, whatever is killed when.
 
     `committed` is the last batch with rejected rows that the source's own table knows of. Rows of a later one are left
-    from a run that ended between this commit and that: they go, since their batch comes again.
+    from a run that ended between this commit and that, or that stopped the batch: they go, since it comes again.
     """
     table = open_rejected(catalog)
     left = table.properties.get(_PENDING + source) or None

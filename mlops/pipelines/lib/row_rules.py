@@ -20,14 +20,19 @@ class RowRulesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many rows of a batch may break a rule before the batch is stopped."""
+    """How many rows may break a rule: of a batch, before it is stopped; of a day, before what is made of it is."""
 
     share: float
     least_rows: int
+    least_a_day: int
 
     def is_passed(self, rejected: int, rows: int) -> bool:
-        """Whether so many are too many."""
+        """Whether so many of a batch are too many."""
         return rows >= self.least_rows and rejected > self.share * rows
+
+    def is_passed_by_day(self, rejected: int, rows: int) -> bool:
+        """Whether so many of a day are too many, however small its batches were."""
+        return rejected >= self.least_a_day and rejected > self.share * rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,34 @@ def row_rules(source: str, file: Path = RULES_FILE) -> RowRules:
     """The rules of a source. RowRulesError where the file has none, or one that is not known."""
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     try:
-        listed, limit = document["sources"][source], Limit(**document["limit"])
+        listed = document["sources"][source]["rules"]
+        limit = Limit(
+            share_of(document["sources"][source]["reject_limit"]),
+            _number(document, "least_rows"),
+            _number(document, "least_a_day"),
+        )
         parsed = [rule for entry in listed if entry["rule"] != "unique" for rule in _rules(entry)]
         unique = [name for entry in listed if entry["rule"] == "unique" for name in entry["columns"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise RowRulesError(f"{file.name}, {source}: {type(error).__name__}: {error}") from error
+        told = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise RowRulesError(f"{file.name}, {source}: {told}") from error
     return RowRules(parsed, unique, limit)
+
+
+def share_of(value: Any) -> float:
+    """A reject_limit; ValueError where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(
+            f"reject_limit is {value!r}, and has to be a share of a batch from 0 to 1, such as 0.05; 1 lets all pass"
+        )
+    return float(value)
+
+
+def _number(document: Mapping[str, Any], name: str) -> int:
+    value: object = document[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}, and has to be a number of rows, 1 or more")
+    return value
 
 
 def judge(rows: pa.Table, rules: RowRules, now: datetime, known: Mapping[str, pa.Array] | None = None) -> Verdict:

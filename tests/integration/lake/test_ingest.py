@@ -33,7 +33,9 @@ from mlops.pipelines.lib.maintenance import maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
 from mlops.pipelines.lib.predictions import ingest_predictions
 from mlops.pipelines.lib.reconciliation import reconcile
+from mlops.pipelines.lib.rejected_share import share_of_day
 from mlops.pipelines.lib.row_counts import compared
+from mlops.pipelines.lib.row_rules import row_rules
 from mlops.pipelines.lib.schema import SchemaConflictError
 from mlops.pipelines.lib.sources import SOURCES, Source
 from mlops.pipelines.lib.tables import SupersededError
@@ -404,12 +406,44 @@ def poisoned(stored: psycopg.Connection, database: Database, unguarded: None, in
         owner.execute("UPDATE tidegate.payment_events SET currency = 'euro' WHERE event_id LIKE '%form%'")
 
 
-def test_a_poisoned_batch_is_stopped_where_too_much_of_it_is_wrong(
-    poisoned: None, stored: psycopg.Connection, lake: Lake, into: Ingest
+def test_a_poisoned_batch_is_stopped_and_its_rows_can_be_looked_at(
+    poisoned: None, stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
 ) -> None:
-    with pytest.raises(TooManyRejectedError, match=r"12 of 212 rows break a rule .*more than 5%"):
-        ingest_rows(EVENTS, into)
+    for _ in range(2):
+        with pytest.raises(
+            TooManyRejectedError, match=r"12 of 212 rows break a rule .*reject_limit of 5%.*--reject-lim"
+        ):
+            ingest_rows(EVENTS, into)
+        counts = "SELECT rule_id, count(*) FROM bronze.rejected_rows GROUP BY 1 ORDER BY 2 DESC, 1"
+        assert lake.query(counts) == [
+            ["unique.event_id", 4],
+            *([rule, 2] for rule in ("matches.currency", "not_future.provider_created_at")),
+            *([rule, 2] for rule in ("not_negative.amount_cents", "required.merchant_id")),
+        ], "of each attempt the same rows, none twice"
     assert in_bronze(lake).num_rows == 200
+    assert compared(SOURCES[EVENTS], lake.catalog(), lake.settings(database.name)).differing == {}
+    with psycopg.connect(database.url("owner"), autocommit=True) as owner:
+        owner.execute(
+            """DELETE FROM tidegate.payment_events WHERE merchant_id IS NULL OR amount_cents < 0 OR currency = 'euro'
+            OR ctid IN (SELECT max(ctid) FROM tidegate.payment_events GROUP BY event_id HAVING count(*) > 1)"""
+        )
+        owner.execute("DELETE FROM tidegate.payment_events WHERE provider_created_at > '2100-01-01'")
+    assert ingest_rows(EVENTS, into).rows == 200
+    assert lake.query("SELECT count(*) FROM bronze.rejected_rows") == [[0]], "what was mended is rejected no more"
+
+
+def test_small_batches_that_are_bad_add_up_to_a_day_that_is(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "good", 2)
+    for number in range(4):
+        insert(stored, f"bad{number}", 3, day=_FUTURE)
+        assert ingest_rows(EVENTS, into).rejected == 3, "each is too small to be judged"
+    limit = row_rules(EVENTS).limit
+    found = share_of_day(EVENTS, lake.settings(database.name), into.now)
+    assert (found.ingested, found.rejected) == (2, {"not_future.provider_created_at": 12})
+    assert found.stops(limit)
+    assert not share_of_day(EVENTS, lake.settings(database.name), into.now + timedelta(days=2)).is_over(limit)
 
 
 def test_poison_is_named_and_kept_apart_and_the_rest_goes_on(

@@ -1,12 +1,14 @@
 """Checks of bronze: every row is there once. What dbt tests (keys, money, masking) are checks of their own models."""
 
+import time
+from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
 
 from mlops.pipelines.defs.dbt.assets import DBT_POOL
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
-from mlops.pipelines.lib.sources import NAMESPACE, SOURCES
+from mlops.pipelines.lib.sources import NAMESPACE, PREDICTIONS, SOURCES
 from mlops.pipelines.settings import lake_settings
 
 _MOST_DAYS: Final = 20
@@ -46,6 +48,45 @@ def _rows_agree(source: str) -> dg.AssetChecksDefinition:
 
 
 ROWS_AGREE: Final = [_rows_agree(source) for source in SOURCES]
+
+
+def _rejected_share(source: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=[NAMESPACE, source],
+        name="rejected_share",
+        blocking=True,
+        retry_policy=AGAIN,
+        description="Of the last day's rows no larger share was rejected than row_rules.yaml allows, however small the "
+        "batches that they came in. Stops what is made of them from least_a_day rejected rows on; of fewer it warns.",
+    )
+    def rejected_share() -> dg.AssetCheckResult:
+        from mlops.pipelines.lib.rejected import told_counts
+        from mlops.pipelines.lib.rejected_share import share_of_day
+        from mlops.pipelines.lib.row_rules import row_rules
+
+        limit = row_rules(source).limit
+        with only_neighbours_again():
+            found = share_of_day(source, lake_settings(), datetime.fromtimestamp(time.time_ns() / 1e9, UTC))
+        return dg.AssetCheckResult(
+            passed=not found.is_over(limit),
+            severity=dg.AssetCheckSeverity.ERROR if found.stops(limit) else dg.AssetCheckSeverity.WARN,
+            description=None
+            if not found.is_over(limit)
+            else f"{found.share:.0%} of a day's rows break a rule, more than the reject_limit of {limit.share:.0%}: "
+            "see bronze.rejected_rows, correct what writes them, or the rule or reject_limit of "
+            f"{source} in row_rules.yaml. It holds again once the day is over, or enough good rows came",
+            metadata={
+                "ingested": found.ingested,
+                "rejected": found.bad,
+                "share": found.share,
+                "rules": told_counts(found.rejected) or "none",
+            },
+        )
+
+    return rejected_share
+
+
+REJECTED_SHARE: Final = [_rejected_share(source) for source in (*SOURCES, PREDICTIONS)]
 
 
 @dg.asset_check(

@@ -1,6 +1,7 @@
 """Rules part rows: by name, in order, the first of equal keys passes; personal values are not repeated."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlops.pipelines.commands import parser
 from mlops.pipelines.lib.columns import contract_columns
 from mlops.pipelines.lib.rejected import Origin, rejected_rows
-from mlops.pipelines.lib.row_rules import Limit, RowRulesError, Verdict, judge, row_rules
+from mlops.pipelines.lib.rejected_share import Share
+from mlops.pipelines.lib.row_rules import RULES_FILE, Limit, RowRulesError, Verdict, judge, row_rules
 from mlops.pipelines.lib.sources import SOURCES
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -81,10 +84,51 @@ def test_every_key_with_a_good_row_passes_exactly_once(pairs: list[tuple[int, in
 
 
 def test_small_batches_are_not_judged_by_shares() -> None:
-    limit = Limit(share=0.05, least_rows=100)
+    limit = Limit(share=0.05, least_rows=100, least_a_day=10)
     assert not limit.is_passed(99, 99)
     assert not limit.is_passed(5, 100)
     assert limit.is_passed(6, 100)
+
+
+@pytest.mark.parametrize(
+    ("ingested", "bad", "told"),
+    [(0, 0, ""), (0, 9, "warns"), (0, 10, "stops"), (190, 10, ""), (189, 10, "stops")],
+)
+def test_a_day_of_small_bad_batches_is_told_of_and_stops_once_it_is_no_accident(
+    ingested: int, bad: int, told: str
+) -> None:
+    limit, found = Limit(share=0.05, least_rows=100, least_a_day=10), Share(ingested, {"required.key": bad})
+    assert (found.is_over(limit), found.stops(limit)) == (bool(told), told == "stops")
+
+
+def test_each_source_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    text = RULES_FILE.read_text(encoding="utf-8").replace("reject_limit: 0.05", "reject_limit: 0.2", 1)
+    (file := tmp_path / "row_rules.yaml").write_text(text, encoding="utf-8")
+    assert row_rules("payment_events", file).limit.share == 0.2
+    assert row_rules("decisions", file).limit.share == 0.05
+
+
+@pytest.mark.parametrize(
+    ("was", "told"),
+    [
+        ("reject_limit: 5", r"row_rules.yaml, payment_events: reject_limit is 5, and has to be a share .* 0 to 1"),
+        ("reject_limit: few", "reject_limit is 'few'"),
+        ("reject_limit: yes", "reject_limit is True"),
+        ("nothing: 0", "there is no 'reject_limit'"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused_with_what_it_has_to_be(was: str, told: str, tmp_path: Path) -> None:
+    text = RULES_FILE.read_text(encoding="utf-8").replace("reject_limit: 0.05", was, 1)
+    (file := tmp_path / "row_rules.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(RowRulesError, match=told):
+        row_rules("payment_events", file)
+
+
+def test_a_limit_on_the_command_line_is_a_share(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parser().parse_args(["ingest", "--reject-limit", "1"]).reject_limit == 1.0
+    with pytest.raises(SystemExit):
+        parser().parse_args(["ingest", "--reject-limit", "5"])
+    assert "no share from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_source_without_rules_is_told() -> None:
