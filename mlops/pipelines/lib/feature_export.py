@@ -5,7 +5,6 @@ online ones needs the same. What identifies a person and makes no feature stays 
 """
 
 import json
-import random
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,16 +18,14 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
-from mlops.features.catalog import FEATURES, VIEW_OF, VIEWS, Entity
+from mlops.features.catalog import VIEWS
 from mlops.features.event_rows import COLUMNS, HISTORY_FILE
-from mlops.features.facts import attempt_id, entity_keys, microseconds
-from mlops.features.parquet import EVENT_ID_COLUMN, events_file, moments_file
-from mlops.features.state import State, empty
-from mlops.features.transform import apply, features
+from mlops.features.facts import attempt_id, microseconds
+from mlops.features.parquet import events_file, moments_file
 from mlops.pipelines.lib.outcomes import FINAL_ADVICE, FINAL_CLASSES, NO_ADVICE, Outcomes, Told
 from mlops.pipelines.lib.sources import NAMESPACE
 from mlops.training.churn.truth import ABSENCES_FILE
-from mlops.training.history import SCORES_FILE, events, facts
+from mlops.training.history import SCORES_FILE, events
 
 EVENTS, DECISIONS = "payment_events", "decisions"
 SOURCE_FILE: Final = "source.json"
@@ -147,7 +144,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Many rows at a time, since each day among them is written by itself."""
     held: list[pa.Table] = []
     for batch in batches:
-        held.append(_completed(pa.Table.from_batches([batch]), HISTORY_SCHEMA))
+        held.append(completed(pa.Table.from_batches([batch]), HISTORY_SCHEMA))
         if sum(map(len, held)) >= _ROWS_AT_ONCE:
             yield pa.concat_tables(held)
             held = []
@@ -155,7 +152,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def _completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """In the schema's order and types; what the table has not got is null."""
     columns = [
         rows.column(each.name).cast(each.type) if each.name in rows.column_names else pa.nulls(len(rows), each.type)
@@ -170,7 +167,7 @@ def _write_scores(bronze: BronzeReader, folder: Path) -> int:
     found = [
         rows.filter(pc.and_(pc.is_valid(rows["fraud_probability"]), pc.is_in(rows["event_id"], value_set=known)))
         for batch in bronze.batches(DECISIONS, tuple(SCORES_SCHEMA.names))
-        for rows in [_completed(pa.Table.from_batches([batch]), SCORES_SCHEMA)]
+        for rows in [completed(pa.Table.from_batches([batch]), SCORES_SCHEMA)]
     ]
     scores = pa.concat_tables([SCORES_SCHEMA.empty_table(), *found])
     order = [("decided_at", "ascending"), ("event_id", "ascending")]
@@ -213,28 +210,52 @@ def told_of(event: UnifiedPaymentEvent) -> Told:
     )
 
 
-class LakeReader:
-    """A BronzeReader of the lake; each table as of one snapshot, whatever is ingested meanwhile."""
+class SnapshotGoneError(Exception):
+    """Bronze no longer has the state that a history was read from; the message says what to do."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+
+class LakeReader:
+    """A BronzeReader of the lake; each table as of one snapshot, whatever is ingested meanwhile.
+
+    `snapshots` names the states to read; without them they are those of now.
+    """
+
+    def __init__(self, catalog: Catalog, snapshots: Mapping[str, int | None] | None = None) -> None:
+        self._catalog, self._snapshots = catalog, snapshots or {}
         self._tables: dict[str, Table] = {}
 
     def snapshot_id(self, table: str) -> int | None:
         """Of the state that `batches` reads."""
+        if table in self._snapshots:
+            return self._snapshots[table]
         snapshot = self._opened(table).current_snapshot()
         return snapshot.snapshot_id if snapshot else None
 
     def batches(self, table: str, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-        """All rows of that state."""
-        opened = self._opened(table)
-        names = {field.name for field in opened.schema().fields}
-        yield from opened.scan(selected_fields=tuple(name for name in columns if name in names)).to_arrow_batch_reader()
+        """All rows of that state. SnapshotGoneError where maintenance has expired it."""
+        opened, number = self._opened(table), self.snapshot_id(table)
+        if number is None:
+            return
+        snapshot = opened.snapshot_by_id(number)
+        if snapshot is None:
+            raise SnapshotGoneError(
+                f"{NAMESPACE}.{table} no longer has snapshot {number}, which the history was read from: materialise "
+                "features/history and features/offline again"
+            )
+        schema = opened.schema() if snapshot.schema_id is None else opened.schemas()[snapshot.schema_id]
+        present = tuple(name for name in columns if name in {field.name for field in schema.fields})
+        yield from opened.scan(selected_fields=present, snapshot_id=number).to_arrow_batch_reader()
 
     def _opened(self, table: str) -> Table:
         if table not in self._tables:
             self._tables[table] = self._catalog.load_table(f"{NAMESPACE}.{table}")
         return self._tables[table]
+
+
+def snapshots_of(history: Path) -> Mapping[str, int | None]:
+    """Which states of bronze a history was read from."""
+    told: Mapping[str, int | None] = json.loads((history / SOURCE_FILE).read_text(encoding="utf-8"))["snapshots"]
+    return told
 
 
 def publish(made: Path, folder: Path) -> None:
@@ -253,28 +274,3 @@ def prune(cache: Path, keep: Path) -> None:
     for made in cache.iterdir() if cache.is_dir() else ():
         if made.is_dir() and made != keep:
             shutil.rmtree(made)
-
-
-def point_in_time_faults(history: Path, made: Path, customers: int, seed: int) -> list[str]:
-    """Features of some customers made again, each from what had arrived by then and nothing else; events that differ.
-
-    The file's rows are looked up by event: one that saw what came later, or was given to another event, shows.
-    """
-    view = VIEW_OF[Entity.CUSTOMER]
-    names = [each.name for each in FEATURES if each.view == view.name]
-    keys = pq.read_table(events_file(view, made), columns=[view.join_key]).column(0).unique().to_pylist()
-    chosen = set(random.Random(seed).sample(sorted(keys), min(customers, len(keys))))  # noqa: S311 - a sample to look at
-    wanted = pq.read_table(events_file(view, made), filters=[(view.join_key, "in", chosen)])
-    stored = {row[EVENT_ID_COLUMN]: row for row in reversed(wanted.to_pylist())}
-    states: dict[str, State] = {}
-    faults = []
-    for fact in facts(history):
-        key = entity_keys(fact).get(Entity.CUSTOMER)
-        if key is None or key not in chosen:
-            continue
-        states[key] = apply(states.get(key) or empty(Entity.CUSTOMER), fact)
-        values = features(states[key], fact.occurred_at_us)
-        row = stored.pop(fact.event_id, None)
-        if row is not None and any(row[name] != values[name] for name in names):
-            faults.append(fact.event_id)
-    return faults + sorted(stored)

@@ -1,6 +1,7 @@
 """A history that comes from the lake teaches the same as the one that the events were made from."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops.features import parquet
-from mlops.features.catalog import CUSTOMER_STATS
+from mlops.features.catalog import CUSTOMER_STATS, MERCHANT_STATS, VIEWS
 from mlops.features.event_rows import HISTORY_FILE
 from mlops.pipelines.lib import feature_export
+from mlops.pipelines.lib.point_in_time import compared
 from mlops.training.churn.world import churn_attempts
 from mlops.training.fraud.world import fraud_attempts
 from mlops.training.history import STATES_FILE, event_table, fingerprint
@@ -80,15 +82,48 @@ def test_our_own_scores_are_facts_too_where_their_events_are_there(history: Path
     assert json.loads((scored / feature_export.SOURCE_FILE).read_text())["scores"] == given.num_rows - 2
 
 
+def test_rows_of_every_view_are_found_right_where_they_are(history: Path, tmp_path: Path) -> None:
+    bronze = BronzeTables.of(history, scores(history))
+    folder = exported(bronze, tmp_path)
+    event_table(folder, tmp_path)
+    found = compared(bronze, tmp_path / fingerprint(folder), seed=1)
+    assert found.faults == []
+    assert set(found.rows) == {view.name for view in VIEWS}
+    assert all(count > 100 for count in found.rows.values())
+    assert compared(bronze, tmp_path / fingerprint(folder), seed=1, most=60).faults == [], "of a part of a past too"
+
+
 def test_a_row_that_saw_what_came_later_is_found(history: Path, folder: Path, tmp_path: Path) -> None:
     made = tmp_path / fingerprint(folder)
     event_table(folder, tmp_path)
-    assert feature_export.point_in_time_faults(folder, made, customers=30, seed=1) == []
-    file = parquet.events_file(CUSTOMER_STATS, made)
-    rows = pq.read_table(file)
-    later = pc.add(rows.column("total_payments_90d"), 1)
-    pq.write_table(rows.set_column(rows.column_names.index("total_payments_90d"), "total_payments_90d", later), file)
-    assert feature_export.point_in_time_faults(folder, made, customers=30, seed=1)
+    for view, name in ((CUSTOMER_STATS, "total_payments_90d"), (MERCHANT_STATS, "merchant_attempts_7d")):
+        file = parquet.events_file(view, made)
+        rows = pq.read_table(file)
+        later = pc.add(rows.column(name), 1)
+        pq.write_table(rows.set_column(rows.column_names.index(name), name, later), file)
+    found = compared(BronzeTables.of(history), made, seed=1)
+    assert {fault.partition(" of ")[2] for fault in found.faults} == {"customer", "merchant"}
+
+
+def test_a_history_in_another_order_than_that_of_arrival_is_found(history: Path, folder: Path, tmp_path: Path) -> None:
+    """What is made of it agrees with itself: only bronze tells."""
+    wrong = tmp_path / "wrong"
+    shutil.copytree(folder, wrong)
+    rows = pq.read_table(folder / HISTORY_FILE)
+    pq.write_table(rows.sort_by([("provider_created_at", "descending")]), wrong / HISTORY_FILE)
+    event_table(wrong, tmp_path)
+    found = compared(BronzeTables.of(history), tmp_path / fingerprint(wrong), seed=1)
+    assert {fault.partition(" of ")[2] for fault in found.faults} == {"customer", "card", "merchant"}
+
+
+def test_an_event_that_was_left_out_is_found(history: Path, folder: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    shutil.copytree(folder, wrong)
+    rows = pq.read_table(folder / HISTORY_FILE)
+    failed = pc.equal(rows.column("event_type"), "payment.failed")
+    pq.write_table(rows.filter(pc.invert(failed)), wrong / HISTORY_FILE)
+    event_table(wrong, tmp_path)
+    assert compared(BronzeTables.of(history), tmp_path / fingerprint(wrong), seed=1).faults
 
 
 def test_feast_gets_its_files_whole_and_old_tables_are_dropped(folder: Path, tmp_path: Path) -> None:
