@@ -15,6 +15,7 @@ from mlops.pipelines.lib.columns import UnknownTypeError
 from mlops.pipelines.lib.database import IngestRunningError
 from mlops.pipelines.lib.ingest import UnknownSourceError, backfill, ingest, lake_of
 from mlops.pipelines.lib.lake import ROWS_AT_ONCE, IngestReport, OtherDatabaseError, TooManyRejectedError
+from mlops.pipelines.lib.left_behind import left_behind, what_to_do
 from mlops.pipelines.lib.load import HistoryError, load_events
 from mlops.pipelines.lib.maintenance import KEEP_HOURS, maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
@@ -94,6 +95,7 @@ def _backfill(options: argparse.Namespace) -> int:
     for day in options.day:
         report = backfill(options.source, day, settings)
         _say(f"{options.source} {day}: {report.rows:,} rows in place{_told_rejected(report)}")
+    _tell_left_behind(options.source, settings)
     return 0
 
 
@@ -122,7 +124,14 @@ def _rebuild(options: argparse.Namespace) -> int:
     settings: LakeSettings = lake_settings()
     forget(options.source, open_catalog(settings))
     _tell(ingest(options.source, settings))
+    _tell_left_behind(options.source, settings)
     return 0
+
+
+def _tell_left_behind(source: str, settings: LakeSettings) -> None:
+    """Of what was taken out of bronze, and stands in what was made of it. Without Trino nothing was made of it."""
+    if settings.trino_url is not None and (days := left_behind(SOURCES[source], settings)):
+        _say(what_to_do(SOURCES[source], days))
 
 
 def _load(options: argparse.Namespace) -> int:

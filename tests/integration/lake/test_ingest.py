@@ -22,6 +22,7 @@ from tidegate.inference.v1.assessment_service_pb2 import QUESTION_FRAUD
 from tidegate.inference.v1.prediction_logged_pb2 import PredictionLogged
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
+from mlops.pipelines.commands import main
 from mlops.pipelines.lib.appended import adopt, backfill_day, forget, ingest_rows
 from mlops.pipelines.lib.database import Database as Reading
 from mlops.pipelines.lib.database import IngestRunningError
@@ -29,6 +30,7 @@ from mlops.pipelines.lib.findings import ingest_findings
 from mlops.pipelines.lib.ingest import lake_of
 from mlops.pipelines.lib.lake import Lake as Ingest
 from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedError
+from mlops.pipelines.lib.left_behind import left_behind
 from mlops.pipelines.lib.maintenance import maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
 from mlops.pipelines.lib.predictions import ingest_predictions
@@ -288,6 +290,32 @@ def test_gold_is_held_to_what_silver_was_made_of_whatever_commits_late(
     assert (totals[0].events, found) == (8, [])
     lake.query("DELETE FROM silver.payment_events WHERE event_id = 'stripe:evt_a1'")
     assert [one.figure for one in reconcile(settings)[1]] == ["events"]
+
+
+def test_rows_that_a_backfill_took_out_of_bronze_are_found_in_silver(
+    stored: psycopg.Connection,
+    database: Database,
+    lake: Lake,
+    into: Ingest,
+    gold: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    insert(stored, "a", 8)
+    ingest_rows(EVENTS, into)
+    settings = lake.settings(database.name)
+    assert left_behind(SOURCES[EVENTS], settings) == {}, "nothing was built yet"
+    gold()
+    assert left_behind(SOURCES[EVENTS], settings) == {}
+    with psycopg.connect(database.url("owner"), autocommit=True) as owner:
+        owner.execute("DELETE FROM tidegate.payment_events WHERE event_id = 'stripe:evt_a8'")
+    for name, value in lake.environment(database.name).items():
+        monkeypatch.setenv(name, value)
+    assert main(["backfill", EVENTS, "--day", "2026-01-03"]) == 0
+    assert "of 2026-01-03 (1). What is made" in (told := capsys.readouterr().out)
+    assert "--full-refresh --select silver.payment_events+" in told
+    gold()
+    assert left_behind(SOURCES[EVENTS], settings) == {}
 
 
 def with_field(name: str, kind: int) -> Descriptor:

@@ -21,11 +21,15 @@ def _day_of(source: str) -> dg.OpDefinition:
     )
     def op(context: dg.OpExecutionContext) -> None:
         from mlops.pipelines.lib.ingest import backfill as backfill_day
+        from mlops.pipelines.lib.left_behind import left_behind, what_to_do
 
         day = context.partition_time_window.start.date()
         with only_neighbours_again():
             report = backfill_day(source, day, lake_settings())
+            days = left_behind(SOURCES[source], lake_settings())
         context.log.info("%s %s: %d rows, %d rejected", source, day, report.rows, report.rejected)
+        if days:
+            context.log.warning(what_to_do(SOURCES[source], days))
 
     return op
 

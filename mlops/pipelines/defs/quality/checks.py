@@ -86,6 +86,29 @@ def _rejected_share(source: str) -> dg.AssetChecksDefinition:
     return rejected_share
 
 
+def _keys_in_bronze(source: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=["silver", source],
+        name="keys_in_bronze",
+        blocking=True,
+        retry_policy=AGAIN,
+        description="Silver has no row that a backfill or a rebuild has taken out of bronze.",
+    )
+    def keys_in_bronze() -> dg.AssetCheckResult:
+        from mlops.pipelines.lib.left_behind import left_behind, what_to_do
+
+        with only_neighbours_again():
+            days = left_behind(SOURCES[source], lake_settings())
+        return dg.AssetCheckResult(
+            passed=not days,
+            description=what_to_do(SOURCES[source], days) if days else None,
+            metadata={"rows": sum(days.values()), "days": ", ".join(list(days)[:_MOST_DAYS]) or "none"},
+        )
+
+    return keys_in_bronze
+
+
+KEYS_IN_BRONZE: Final = [_keys_in_bronze(source) for source in SOURCES]
 REJECTED_SHARE: Final = [_rejected_share(source) for source in (*SOURCES, PREDICTIONS)]
 
 
