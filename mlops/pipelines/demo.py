@@ -1,24 +1,29 @@
 """A simulated quarter through the whole lake: `python -m mlops.pipelines.demo`, or `make demo-lake`.
 
-Events → PostgreSQL → Iceberg → dbt → features → training → promotion → dashboards, with the time that each stage took.
+Events → PostgreSQL → Iceberg → dbt → features → training → promotion → decisions of those who serve now, back into the
+lake → dashboards → totals of every place compared, with the time that each stage took.
 Dagster's assets do the work, in this process; where its own database is known its pages show every run.
 """
 
 import argparse
+import json
 import logging
 import os
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+import iso4217
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlops.features.event_rows import HISTORY_FILE
@@ -32,10 +37,21 @@ SUPERSET: Final = "TIDEGATE_SUPERSET_URL"
 DAGSTER_DATABASE: Final = "TIDEGATE_DAGSTER_DATABASE_URL"
 MODELS: Final = ("fraud", "churn", "retry")
 
+_OF_MODELS_ALONE: Final = (
+    "Brier score by day (lower is better)",
+    "Furthest from training",
+    "PSI by feature and day",
+    "Said ÷ happened by day (1 is right)",
+)
+"""Charts that say how models do, and nothing of rules: these were trained on nothing and claim no probability."""
+
 _ROOT: Final = Path(__file__).parents[2]
 _CUSTOMERS: Final = 125_000
 _DAYS: Final = 90
+_DECIDED_DAYS: Final = 30
+_POISONED: Final = 24
 _SIMULATOR_SECONDS: Final = 3600
+_DECIDE_SECONDS: Final = 3600
 _PUBLISH_SECONDS: Final = 900
 _QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -51,6 +67,7 @@ class Demo:
     history: Path
     customers: int
     days: int
+    decided_days: int
     seed: int
     instance: dg.DagsterInstance
     took: list[tuple[str, float, str]] = field(default_factory=list)
@@ -63,11 +80,13 @@ class Demo:
             ("store", self.store),
             ("ingest", self.ingest),
             ("dbt", self.build),
-            ("totals", self.compare),
             ("features", self.features),
             ("training", self.training),
             ("promotion", self.promotion),
+            ("decisions", self.decisions),
+            ("answers", self.answers),
             ("dashboards", self.dashboards),
+            ("totals", self.compare),
         )
 
     def run(self) -> None:
@@ -90,21 +109,20 @@ class Demo:
         return f"{pq.read_metadata(self.history / HISTORY_FILE).num_rows:,} events in {self.history}"
 
     def store(self) -> str:
-        """Into PostgreSQL, as the orchestrator's role; what is there already stays as it is."""
-        from mlops.pipelines.lib.load import load_events
+        """Into PostgreSQL, as the orchestrator's role, and a few rows beside them that ingest has to turn away.
 
-        url = os.environ.get(WRITER)
-        if not url:
-            raise StageError(
-                f"{WRITER} is not set: PostgreSQL's URL as the role tidegate_writer; see docs/pipelines.md"
-            )
+        What is there already stays as it is.
+        """
+        from mlops.pipelines.lib.load import load_broken, load_events
+
         stored = 0
-        for loaded in load_events(self.history, url):
+        for loaded in load_events(self.history, _writer()):
             stored = loaded.stored
             sys.stdout.write(f"\r      {loaded.rows:,} rows")
             sys.stdout.flush()
         sys.stdout.write("\r")
-        return f"{stored:,} new rows in tidegate.payment_events"
+        broken = load_broken(self.history, _writer(), _POISONED)
+        return f"{stored:,} new rows in tidegate.payment_events, and {broken} broken ones, which the lake must not take"
 
     def ingest(self) -> str:
         """Every source of bronze; what monitoring has found is as it is."""
@@ -116,34 +134,8 @@ class Demo:
         return f"{rows:,} rows to bronze, {rejected:,} rejected; rows agree with PostgreSQL"
 
     def build(self) -> str:
-        """Silver, gold, marts, and every test of them."""
-        result = self._run(dg.AssetSelection.groups("bronze", "silver", "gold", "marts"))
-        checks = result.get_asset_check_evaluations()
-        return f"{len(result.get_asset_materialization_events())} models, {len(checks)} checks held"
-
-    def compare(self) -> str:
-        """The simulator's truth, PostgreSQL, gold, and the mart that the dashboards read: to the cent."""
-        from mlops.pipelines.lib import reconciliation, truth
-
-        settings = lake_settings()
-        gold, reach, rejected = reconciliation.of_gold(settings)
-        stored = reconciliation.of_postgresql(settings.postgresql(), reach, rejected)
-        found = reconciliation.differences(stored, gold)
-        of_gold = truth.totals_of_rows(gold)
-        places_by_name = {"PostgreSQL": truth.totals_of_rows(stored), "the dashboards' mart": _of_mart(settings)}
-        if self._is_all_there_is(stored):
-            places_by_name["the simulator's truth"] = truth.totals_of_truth(self.history)
-        wrong = [*map(str, found), *map(str, truth.disagreements(of_gold, places_by_name))]
-        if wrong:
-            raise StageError("; ".join(wrong))
-        captured = ", ".join(f"{each.currency} {each.captured_cents:,}" for each in gold)
-        return f"agree in gold, {', '.join(places_by_name)}: captured, in minor units: {captured}"
-
-    def _is_all_there_is(self, stored: Sequence[Any]) -> bool:
-        """Where the database holds other events too, the truth of one history cannot be all of it."""
-        rows: int = pq.read_metadata(self.history / HISTORY_FILE).num_rows
-        stored_rows: int = sum(each.events for each in stored)
-        return stored_rows == rows
+        """Silver and gold, and every test of them: what is learned from."""
+        return _built(self._run(dg.AssetSelection.groups("bronze", "silver", "gold")))
 
     def features(self) -> str:
         """Read the past out of the lake, make its features, fill in what the online store lacks."""
@@ -172,13 +164,86 @@ class Demo:
         refused = " ".join(told["refused"].split())
         return f"{model}: {told['serves']} serves" + (f", refused: {refused}" if refused else "")
 
+    def decisions(self) -> str:
+        """What those who serve now answer to the events of the last days, stored and published as serving does it.
+
+        Days before them only make features. What was answered once stays: a prediction's repetition is one more.
+        """
+        since = self._last_arrival().date() - timedelta(days=self.decided_days - 1)
+        folder = self.history / f"answers-{since}"
+        if folder.is_dir():
+            return f"events since {since} have their answers"
+        partial = folder.with_name(folder.name + ".partial")
+        arguments = ["--history", self.history, "--out", partial, "--since", since]
+        said = _ran(["-m", "services.inference.replay.answers", *arguments], _DECIDE_SECONDS)
+        as_writer = {**os.environ, "TIDEGATE_DATABASE_URL": _writer()}
+        _ran(["-m", "services.orchestrator.load_decisions", partial / "decisions.binpb"], _DECIDE_SECONDS, as_writer)
+        published = _ran(["-m", "services.inference.load_predictions", partial / "predictions.binpb"], _DECIDE_SECONDS)
+        partial.rename(folder)
+        return f"of events since {since} {said.split(' in ')[0]}, {published.strip()}"
+
+    def _last_arrival(self) -> datetime:
+        arrivals = pq.read_table(self.history / HISTORY_FILE, columns=["processed_at"]).column(0)
+        last: datetime = pc.max(arrivals).as_py()
+        return last
+
+    def answers(self) -> str:
+        """What is found of the answers, all of it into the lake, and the models of dbt that show them."""
+        from mlops.pipelines.lib.sources import FINDINGS, NAMESPACE
+
+        brought = [[NAMESPACE, source] for source in ("decisions", "predictions", *FINDINGS)]
+        shown = dg.AssetSelection.assets(*brought).downstream() & dg.AssetSelection.groups("silver", "gold")
+        found = dg.AssetSelection.assets(["monitoring", "findings"], *brought)
+        built = _built(self._run(found | shown | dg.AssetSelection.groups("marts")))
+        rows = ", ".join(f"{int(self._told(key).get('rows', 0)):,} {key[1]}" for key in brought[:2])
+        return f"{rows}; {built}; what was found is {self._told(['monitoring', 'findings'])['state']}"
+
     def dashboards(self) -> str:
-        """Bring the dashboards to Superset and ask every chart."""
+        """Bring the dashboards to Superset and ask every chart: each has something to show, where a model serves."""
         if not os.environ.get(SUPERSET):
             return f"{SUPERSET} is not set: nothing was published"
-        # A past that nobody decided on has no answers of models to show.
-        said = _ran(["-m", "deploy.superset.publish", "--may-be-empty"], _PUBLISH_SECONDS)
-        return said.strip().splitlines()[-1] if said.strip() else "published"
+        served = any(self._told(["models", f"{model}_champion"])["serves"] != "none" for model in MODELS)
+        empty = [] if served else ["--may-be-empty", *_OF_MODELS_ALONE]
+        said = _ran(["-m", "deploy.superset.publish", *empty], _PUBLISH_SECONDS)
+        return said.strip().splitlines()[-2]
+
+    def compare(self) -> str:
+        """The simulator's truth, PostgreSQL, gold and the dashboards: to the minor unit.
+
+        The truth is held against what PostgreSQL and gold have of this history's own payments, whatever else is there.
+        """
+        from mlops.pipelines.lib import reconciliation, truth
+        from mlops.pipelines.lib.catalog import open_catalog
+
+        settings = lake_settings()
+        gold, reach, rejected = reconciliation.of_gold(settings)
+        told = truth.truth_of(self.history)
+        stored, own = (
+            reconciliation.of_postgresql(settings.postgresql(), reach, rejected, payments)
+            for payments in (None, told.payment_ids)
+        )
+        of_own = {
+            "PostgreSQL": truth.totals_of_rows(own),
+            "gold": truth.totals_in_gold(open_catalog(settings), told.payment_ids),
+        }
+        seen, of_seen = _on_dashboards(settings, [each.currency for each in gold])
+        found = [
+            *reconciliation.differences(stored, gold),
+            *truth.disagreements(told.totals, of_own),
+            *truth.disagreements(truth.totals_of_rows(gold), {seen: of_seen}),
+        ]
+        if found:
+            raise StageError("; ".join(map(str, found)))
+        more = sum(each.payments for each in gold) - len(told.payment_ids)
+        others = f"; {more:,} payments of other histories, whose truth is not asked" if more else ""
+        captured, refunded, disputed = (
+            ", ".join(f"{each.currency} {getattr(each, figure):,}" for each in gold)
+            for figure in ("captured_cents", "refunded_cents", "disputed_cents")
+        )
+        return (
+            f"{len(told.payment_ids):,} payments agree in the simulator's truth, PostgreSQL, gold and {seen}{others}; "
+            f"in minor units captured {captured}; refunded {refunded}; disputed {disputed}"
+        )
 
     def _materialise(self, *keys: Sequence[str]) -> None:
         self._run(dg.AssetSelection.assets(*keys))
@@ -220,15 +285,42 @@ def _words(failure: Any) -> str:
     return str(failure.error.cause.message if failure.error.cause else failure.error.message).strip()
 
 
-def _of_mart(settings: Any) -> dict[tuple[str, str], int]:
-    from mlops.pipelines.lib.mart_totals import mart_totals
+def _built(result: dg.ExecuteInProcessResult) -> str:
+    layers = {"bronze", "silver", "gold", "marts"}
+    made = [each.asset_key for each in result.get_asset_materialization_events()]
+    models = sum(1 for key in made if key is not None and key.path[0] in layers)
+    return f"{models} tables, {len(result.get_asset_check_evaluations())} checks held"
 
-    return mart_totals(settings)
+
+def _writer() -> str:
+    url = os.environ.get(WRITER)
+    if not url:
+        raise StageError(f"{WRITER} is not set: PostgreSQL's URL as the role tidegate_writer; see docs/pipelines.md")
+    return url
 
 
-def _ran(arguments: Sequence[object], seconds: float) -> str:
+def _on_dashboards(settings: Any, currencies: Sequence[str]) -> tuple[str, Mapping[tuple[str, str], int]]:
+    """What people see, asked of Superset as their pages do; where there is none, the mart that it would read."""
+    if not os.environ.get(SUPERSET):
+        from mlops.pipelines.lib.mart_totals import mart_totals
+
+        return "the dashboards' mart", mart_totals(settings)
+    said = json.loads(_ran(["-m", "deploy.superset.totals", *currencies], _PUBLISH_SECONDS))
+    exponents = {currency.code: currency.exponent for currency in iso4217.Currency}
+    return "the dashboards", {
+        (currency, figure if figure == "payments" else f"{figure}_cents"): int(
+            Decimal(shown).scaleb(0 if figure == "payments" else exponents[currency] or 0)
+        )
+        for currency, figures in said.items()
+        for figure, shown in figures.items()
+    }
+
+
+def _ran(arguments: Sequence[object], seconds: float, environment: Mapping[str, str] | None = None) -> str:
     command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False, timeout=seconds)
+    done = subprocess.run(
+        command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=seconds
+    )
     if done.returncode:
         raise StageError(f"{' '.join(command)}: {(done.stdout + done.stderr)[-2000:]}")
     return done.stdout
@@ -254,6 +346,9 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m mlops.pipelines.demo", description=__doc__)
     root.add_argument("--customers", type=int, default=_CUSTOMERS, help="default: %(default)s, over a million events")
     root.add_argument("--days", type=int, default=_DAYS, help="up to yesterday (default: %(default)s)")
+    root.add_argument(
+        "--decided-days", type=int, default=_DECIDED_DAYS, help="of the last so many, who serves decides (%(default)s)"
+    )
     root.add_argument("--seed", type=int, default=11)
     root.add_argument("--history", type=Path, help="a history's folder, made where it is not there")
     return root
@@ -262,12 +357,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every stage and say how long each took; 1 where one fails or totals differ, 2 where settings are missing."""
     options = parser().parse_args(argv)
-    logging.getLogger("trino").setLevel(logging.WARNING)
+    logging.disable(logging.INFO)
     warnings.filterwarnings("ignore", module="pyiceberg")
     name = f"world-{options.seed}-{options.customers}-{options.days}"
     history = options.history or places().history.with_name(name)
     with _instance() as instance:
-        demo = Demo(history, options.customers, options.days, options.seed, instance)
+        demo = Demo(history, options.customers, options.days, options.decided_days, options.seed, instance)
         try:
             lake_settings()
             demo.run()

@@ -17,6 +17,9 @@ from pyarrow import csv
 from mlops.features.event_rows import COLUMNS, HISTORY_FILE
 
 _ROWS_AT_ONCE: Final = 50_000
+BREAKABLE: Final = ("merchant_id", "payment_id", "status")
+"""Columns that PostgreSQL takes empty and the lake does not."""
+_LAST_ROWS: Final = 0.05
 _KNOWN: Final = "SELECT event_id FROM tidegate.payment_events WHERE event_id = ANY(%s)"
 
 
@@ -43,6 +46,24 @@ def load_events(folder: Path, database_url: str, rows_at_once: int = _ROWS_AT_ON
             stored += _store(connection, batch)
             rows += batch.num_rows
             yield Loaded(rows, stored)
+
+
+def load_broken(folder: Path, database_url: str, count: int) -> int:
+    """Load `broken_rows` of a history; tells how many were new. Loading them again changes nothing."""
+    with psycopg.connect(database_url, connect_timeout=10) as connection:
+        return _store(connection, broken_rows(folder, count))
+
+
+def broken_rows(folder: Path, count: int) -> pa.RecordBatch:
+    """So many rows of a history's end under ids of their own, each without one thing that the lake requires."""
+    rows = pq.read_table(folder / HISTORY_FILE, columns=list(COLUMNS))
+    step = max(1, int(len(rows) * _LAST_ROWS) // count)
+    places = range(max(0, len(rows) - step * count), len(rows), step)
+    broken = [
+        {**event, "event_id": f"{event['event_id']}_broken", BREAKABLE[number % len(BREAKABLE)]: ""}
+        for number, event in enumerate(rows.take(pa.array(places, pa.int64())).to_pylist())
+    ]
+    return pa.RecordBatch.from_pylist(broken, schema=rows.schema)
 
 
 def history_batches(folder: Path, rows_at_once: int) -> Iterator[pa.RecordBatch]:
