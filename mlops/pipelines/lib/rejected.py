@@ -16,6 +16,7 @@ from mlops.pipelines.lib.filters import equal
 from mlops.pipelines.lib.row_rules import Verdict
 from mlops.pipelines.lib.sources import REJECTED
 from mlops.pipelines.lib.tables import commit, open_table, stage_rows
+from mlops.pipelines.lib.trino_connection import quoted
 from mlops.pipelines.lib.watermark import REJECTED_BATCH
 
 _REDACTED: Final = "[redacted]"
@@ -102,11 +103,6 @@ def standing(catalog: Catalog, source: str, committed: Mapping[str, str]) -> str
     snapshot = table.current_snapshot()
     state = f"{REJECTED} FOR VERSION AS OF {snapshot.snapshot_id}" if snapshot else REJECTED
     return f"SELECT key, event_day FROM {state} WHERE source_table = {quoted(source)}{left_out}"  # noqa: S608 - quoted
-
-
-def quoted(text: str) -> str:
-    """A literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def forget(catalog: Catalog, source: str) -> None:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mlops.pipelines.lib.rejected import quoted
 from mlops.pipelines.lib.row_rules import Limit
 from mlops.pipelines.lib.sources import NAMESPACE, REJECTED
-from mlops.pipelines.lib.trino_connection import connected
+from mlops.pipelines.lib.trino_connection import connected, quoted
 from mlops.pipelines.settings import LakeSettings
 
 DAY: Final = timedelta(days=1)

@@ -42,6 +42,11 @@ def connected(settings: LakeSettings, what_for: str) -> Iterator[Ask]:
         yield lambda statement: _rows(connection, statement)
 
 
+def quoted(text: str) -> str:
+    """A literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _rows(connection: Any, statement: str) -> list[list[Any]]:
     try:
         cursor = connection.cursor()

@@ -1,18 +1,18 @@
-"""One asset for each table that is appended to, with what its maintenance found and left."""
+"""One asset for each table that ingest writes and one for all that dbt builds, with what was found and left."""
 
 from datetime import timedelta
 from typing import Final
 
 import dagster as dg
 
+from mlops.pipelines.defs.dbt.assets import DBT_POOL, models
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
-from mlops.pipelines.lib.sources import NAMESPACE, PREDICTIONS, REJECTED, SOURCES
+from mlops.pipelines.lib.sources import ALL, NAMESPACE, REJECTED
 from mlops.pipelines.settings import lake_settings
 
 _FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
-TABLES: Final = (*(source.table for source in SOURCES.values()), f"{NAMESPACE}.{PREDICTIONS}", REJECTED)
-"""What ingest appends to. dbt's own tables are written by the day or anew, and need it less: `python -m mlops.pipelines
-maintain` takes any."""
+TABLES: Final = (*(f"{NAMESPACE}.{source}" for source in ALL), REJECTED)
+"""What ingest writes. All else in the lake is dbt's, and maintained in its turn."""
 
 
 def _maintained(table: str) -> dg.AssetsDefinition:
@@ -40,7 +40,32 @@ def _maintained(table: str) -> dg.AssetsDefinition:
     return maintained
 
 
-MAINTENANCE: Final = [_maintained(table) for table in TABLES]
+# In dbt's turn: a table that is compacted while dbt merges into it would have one of the two begin again.
+@dg.asset(
+    key=["maintenance", "built_by_dbt"],
+    group_name="maintenance",
+    kinds={"trino", "iceberg"},
+    retry_policy=AGAIN,
+    pool=DBT_POOL,
+    freshness_policy=_FRESH,
+    deps=sorted(models.keys),
+    description="What ingest does not write (silver, gold, marts, and what dbt once built), as the catalog lists it: "
+    "compacted, replaced states expired, columns that were dropped taken out of the files.",
+)
+def built_by_dbt() -> dg.MaterializeResult[None]:
+    """One table after the other."""
+    from mlops.pipelines.lib.maintenance import maintain, tables_beside
+
+    settings = lake_settings()
+    with only_neighbours_again():
+        tables = tables_beside(settings, TABLES)
+        found = list(maintain(settings, tables)) if tables else []
+    told = "\n".join(f"- {each}" for each in found)
+    totals = {name: sum(each.metadata()[name] for each in found) for name in (found[0].metadata() if found else ())}
+    return dg.MaterializeResult(metadata={"tables": len(found), "each": dg.MetadataValue.md(told or "none"), **totals})
+
+
+MAINTENANCE: Final = [*map(_maintained, TABLES), built_by_dbt]
 MAINTAIN: Final = dg.define_asset_job(
     "maintain",
     dg.AssetSelection.groups("maintenance"),
