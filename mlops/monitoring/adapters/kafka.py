@@ -19,21 +19,11 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from mlops.features.facts import payment_fact, score_fact
 from mlops.monitoring.ports import UnavailableError
 from mlops.monitoring.replay import Arrival
+from mlops.topic_reading import CALL_SECONDS, PATIENCE_SECONDS, SILENT, no_topic, reader_config, unreadable
 
-_CALL_SECONDS: Final = 10.0
-# Nothing for so long, short of the end: the broker is away.
-_PATIENCE_SECONDS: Final = 30.0
 _MILLISECOND_US: Final = 1000
-_CONFIG: Final[Mapping[str, Any]] = {
-    # librdkafka asks for a name, and joins no group as long as partitions are assigned by hand.
-    "group.id": "tidegate-monitoring",
-    "enable.auto.commit": False,
-    "enable.partition.eof": True,
-    "isolation.level": "read_committed",
-    "auto.offset.reset": "error",
-    # Of each partition that is read; six of a topic are, at the same time.
-    "queued.max.messages.kbytes": 8192,
-}
+# Of each partition that is read; six of a topic are, at the same time.
+_QUEUED: Final = {"queued.max.messages.kbytes": 8192}
 
 M = TypeVar("M", bound=Message)
 
@@ -55,7 +45,7 @@ class Topic(Generic[M]):
     """
 
     def __init__(self, config: Mapping[str, Any], name: str, message_type: type[M]) -> None:
-        self._config = {**config, **_CONFIG}
+        self._config = {**reader_config(config, "tidegate-monitoring"), **_QUEUED}
         self._name = name
         self._read = ProtobufDeserializer(message_type, {"use.deprecated.format": False})
         self._bounds = self._found()
@@ -73,19 +63,16 @@ class Topic(Generic[M]):
     def _found(self) -> Sequence[_Bound]:
         with closing(Consumer(self._config)) as consumer:
             try:
-                known = consumer.list_topics(self._name, _CALL_SECONDS).topics[self._name]
+                known = consumer.list_topics(self._name, CALL_SECONDS).topics[self._name]
                 if known.error is not None:
-                    raise UnavailableError(
-                        f"there is no topic {self._name} ({known.error.name()}); `make up` makes it, and so does "
-                        "`python -m stack.topics` on your own Kafka"
-                    )
+                    raise UnavailableError(no_topic(self._name, known.error.name()))
                 return [self._bound(consumer, partition) for partition in sorted(known.partitions)]
             except KafkaException as error:
                 raise self._away(error.args[0]) from error
 
     def _bound(self, consumer: Consumer, partition: int) -> _Bound:
         at = TopicPartition(self._name, partition)
-        first, end = consumer.get_watermark_offsets(at, timeout=_CALL_SECONDS)
+        first, end = consumer.get_watermark_offsets(at, timeout=CALL_SECONDS)
         return _Bound(partition, first, end)
 
     def _moment_of_first(self, bound: _Bound) -> int:
@@ -111,9 +98,9 @@ class Topic(Generic[M]):
             consumer.assign([TopicPartition(self._name, bound.partition, bound.first)])
             offset = bound.first - 1
             while offset < bound.end - 1:
-                record = consumer.poll(_PATIENCE_SECONDS)
+                record = consumer.poll(PATIENCE_SECONDS)
                 if record is None:
-                    raise UnavailableError(f"Kafka has not answered for {_PATIENCE_SECONDS:.0f} s; see `make status`")
+                    raise UnavailableError(SILENT)
                 error = record.error()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its name
                     return
@@ -124,10 +111,7 @@ class Topic(Generic[M]):
                     yield record
 
     def _away(self, error: KafkaError) -> UnavailableError:
-        return UnavailableError(
-            f"{self._name} cannot be read: {error.name()}; see `make status`, and TIDEGATE_KAFKA_BOOTSTRAP_SERVERS for "
-            "where Kafka is"
-        )
+        return UnavailableError(unreadable(self._name, error.name()))
 
 
 def _moment_us(record: Record) -> int:

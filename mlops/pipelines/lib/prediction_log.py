@@ -8,20 +8,10 @@ from typing import Any, Final, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mlops.pipelines.lib.catalog import LakeUnavailableError
+from mlops.topic_reading import CALL_SECONDS, PATIENCE_SECONDS, SILENT, no_topic, reader_config, unreadable
 
-_CALL_SECONDS: Final = 10.0
-# Nothing for so long, short of the end: the broker is away.
-_PATIENCE_SECONDS: Final = 30.0
 _AT_ONCE: Final = 1000
 _POLL_SECONDS: Final = 0.2
-_CONFIG: Final[Mapping[str, Any]] = {
-    # librdkafka asks for a name, and joins no group as long as partitions are assigned by hand.
-    "group.id": "tidegate-lake",
-    "enable.auto.commit": False,
-    "enable.partition.eof": True,
-    "isolation.level": "read_committed",
-    "auto.offset.reset": "error",
-}
 
 
 class TopicShortenedError(Exception):
@@ -40,19 +30,16 @@ class PredictionLog:
     """A topic, as it is when this is made; to be iterated over once."""
 
     def __init__(self, config: Mapping[str, Any], topic: str) -> None:
-        self._config, self._topic = {**config, **_CONFIG}, topic
+        self._config, self._topic = reader_config(config, "tidegate-lake"), topic
         with closing(Consumer(self._config)) as consumer:
             try:
-                metadata = consumer.list_topics(topic, _CALL_SECONDS)
+                metadata = consumer.list_topics(topic, CALL_SECONDS)
                 known = metadata.topics[topic]
                 if known.error is not None:
-                    raise LakeUnavailableError(
-                        f"there is no topic {topic} ({known.error.name()}); `make up` makes it, and so does "
-                        "`python -m stack.topics` on your own Kafka"
-                    )
+                    raise LakeUnavailableError(no_topic(topic, known.error.name()))
                 self.cluster = str(metadata.cluster_id)
                 self.ends = {
-                    number: Ends(*consumer.get_watermark_offsets(TopicPartition(topic, number), _CALL_SECONDS))
+                    number: Ends(*consumer.get_watermark_offsets(TopicPartition(topic, number), CALL_SECONDS))
                     for number in sorted(known.partitions)
                 }
             except KafkaException as error:
@@ -72,10 +59,8 @@ class PredictionLog:
             while left:
                 records = consumer.consume(_AT_ONCE, _POLL_SECONDS)
                 quiet = 0.0 if records else quiet + _POLL_SECONDS
-                if quiet > _PATIENCE_SECONDS:
-                    raise LakeUnavailableError(
-                        f"Kafka has not answered for {_PATIENCE_SECONDS:.0f} s; see `make status`"
-                    )
+                if quiet > PATIENCE_SECONDS:
+                    raise LakeUnavailableError(SILENT)
                 for record in records:
                     self._take(record, found, position, left)
                 if len(found) >= at_once:
@@ -110,7 +95,4 @@ class PredictionLog:
                 )
 
     def _away(self, error: KafkaError) -> LakeUnavailableError:
-        return LakeUnavailableError(
-            f"{self._topic} cannot be read: {error.name()}; see `make status`, and TIDEGATE_KAFKA_BOOTSTRAP_SERVERS "
-            "for where Kafka is"
-        )
+        return LakeUnavailableError(unreadable(self._topic, error.name()))
