@@ -12,7 +12,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
 from mlops.registry.retry.inputs import DAY_S, Floats
 from mlops.registry.retry.policy import Terms
-from mlops.training.attempts import WARM_UP_DAYS, Split, judging_days, with_few_cold
+from mlops.training.attempts import WARM_UP_DAYS, Split, judging_days
 from mlops.training.baseline import LogisticRegression
 from mlops.training.candidates import Candidate, Champion, Outcome, compared, table
 from mlops.training.cards import Purpose
@@ -62,8 +62,8 @@ class Ages:
     def of(cls, decided: Sequence[Decision], *, days_before_end: int = 0) -> Self:
         """Split in time, since serving is later than training too, and knows most customers from before.
 
-        What is learned from had all come to its end when the days that judge began, and these had when the history
-        ended: else short waits would be overrepresented.
+        The first days only make a past. What is learned from had all come to its end when the days that judge began,
+        and these had when the history ended: else short waits would be overrepresented.
 
         Raises:
             HistoryTooShortError: too little history.
@@ -74,10 +74,9 @@ class Ages:
         first_s = min(declined_s)
         test_days = judging_days(TEST_DAYS, (end_s - first_s) // DAY_S - days_before_end, OUTCOME_DAYS)
         from_s = until_s - test_days * DAY_S
-        trained = _few_cold(
-            [each for each in decided if each.situation.declined_s < from_s - OUTCOME_DAYS * DAY_S],
-            first_s + WARM_UP_DAYS * DAY_S,
-        )
+        # In the first days nobody's past is known: rows of them are unlike all that serving sees later.
+        warm_s, known_s = first_s + WARM_UP_DAYS * DAY_S, from_s - OUTCOME_DAYS * DAY_S
+        trained = [each for each in decided if warm_s <= each.situation.declined_s < known_s]
         tested = [
             each for each in decided if from_s <= each.situation.declined_s < until_s and each.retry_s is not None
         ]
@@ -87,12 +86,6 @@ class Ages:
                 f"twice {OUTCOME_DAYS} for outcomes leave no retry to learn from; make one of a year"
             )
         return cls(trained, tested)
-
-
-def _few_cold(decided: list[Decision], warm_s: int) -> list[Decision]:
-    """Of declines in the history's first days, of whose customers nothing was known, few."""
-    kept = with_few_cold(np.array([each.situation.declined_s < warm_s for each in decided], dtype=np.bool_))
-    return [each for each, keep in zip(decided, kept, strict=True) if keep]
 
 
 def judged(
