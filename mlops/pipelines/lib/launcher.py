@@ -10,7 +10,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -24,6 +27,8 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 WORKER_TAG: Final = "tidegate/worker"
 WORKERS: Final = "workers"
 """Folder of DAGSTER_HOME: of each run `<run>.json` says which process it is, and `<run>.log` has what that said."""
+_PATIENCE_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
 _ZOMBIE: Final = "Z"
 # Of /proc/<pid>/stat, counted from behind the name of the command, which may hold anything.
 _STATE, _STARTED = 0, 19
@@ -45,6 +50,20 @@ class Worker:
     def is_there(self) -> bool:
         """Whether it still runs; of another host nothing can be told, and it is taken to."""
         return self.host != socket.gethostname() or (_alive(self.pid) and _stat(self.pid)[1] == self.started)
+
+    def end(self, patience_seconds: float) -> None:
+        """Ask it to stop, with all that it started, and kill what has not after a while.
+
+        A step with a retry policy takes the question for a failure: the run would try it again, and go on.
+        """
+        for question in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, question)
+            deadline = time.monotonic() + patience_seconds
+            while self.is_there() and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+            if not self.is_there():
+                return
 
 
 def _alive(pid: int) -> bool:
@@ -110,14 +129,21 @@ class ProcessRunLauncher(RunLauncher, ConfigurableClass):
         self._instance.add_run_tags(run_id, {WORKER_TAG: told})
 
     def terminate(self, run_id: str) -> bool:
-        """Ask the run to stop; whether it was there to be asked."""
+        """Ask the run to stop, and end it where it does not; whether it was there to be asked."""
         run = self._instance.get_run_by_id(run_id)
         worker = _worker_of(run) if run is not None and not run.is_finished else None
         if run is None or worker is None or worker.host != socket.gethostname() or not worker.is_there():
             return False
         self._instance.report_run_canceling(run)
-        os.killpg(worker.pid, signal.SIGTERM)
+        threading.Thread(target=self._end, args=(run_id, worker), daemon=True).start()
         return True
+
+    def _end(self, run_id: str, worker: Worker) -> None:
+        """Wait for it beside: whoever asked is answered at once."""
+        worker.end(_PATIENCE_SECONDS)
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_canceled(run)
 
     @property
     def supports_check_run_worker_health(self) -> bool:

@@ -1,5 +1,6 @@
 """A run's process is known by more than its number, so that one that is gone is told from one that is there."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -41,3 +42,23 @@ def test_another_process_of_the_same_number_is_another_one(process: subprocess.P
 
 def test_of_another_host_nothing_can_be_told(process: subprocess.Popen[bytes]) -> None:
     assert replace(Worker.of(process.pid), host="elsewhere", started="1").is_there()
+
+
+@pytest.fixture
+def deaf() -> Iterator[subprocess.Popen[bytes]]:
+    """Leads a session, as runs do, and does not stop when it is asked."""
+    script = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); input()"
+    command = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as started:
+        assert started.stdout is not None
+        started.stdout.readline()
+        yield started
+        started.kill()
+
+
+def test_a_run_that_goes_on_when_it_is_asked_to_stop_is_killed(deaf: subprocess.Popen[bytes]) -> None:
+    worker = Worker.of(deaf.pid)
+    worker.end(0.3)
+    assert not worker.is_there()
+    assert deaf.wait(20) == -signal.SIGKILL
