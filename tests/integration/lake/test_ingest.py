@@ -26,6 +26,7 @@ from mlops.pipelines.commands import main
 from mlops.pipelines.lib.appended import adopt, backfill_day, forget, ingest_rows
 from mlops.pipelines.lib.database import Database as Reading
 from mlops.pipelines.lib.database import IngestRunningError
+from mlops.pipelines.lib.feature_export import LakeReader, SnapshotGoneError
 from mlops.pipelines.lib.findings import ingest_findings
 from mlops.pipelines.lib.ingest import lake_of
 from mlops.pipelines.lib.lake import Lake as Ingest
@@ -316,6 +317,21 @@ def test_rows_that_a_backfill_took_out_of_bronze_are_found_in_silver(
     assert "--full-refresh --select silver.payment_events+" in told
     gold()
     assert left_behind(SOURCES[EVENTS], settings) == {}
+
+
+def test_a_state_of_bronze_is_read_again_until_maintenance_expires_it(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "a", 4)
+    ingest_rows(EVENTS, into)
+    read = {EVENTS: LakeReader(lake.catalog()).snapshot_id(EVENTS)}
+    insert(stored, "b", 3)
+    ingest_rows(EVENTS, into)
+    again = LakeReader(lake.catalog(), read)
+    assert sum(batch.num_rows for batch in again.batches(EVENTS, ("event_id", "no_such_column"))) == 4
+    list(maintain(lake.settings(database.name), [TABLE], keep_hours=0))
+    with pytest.raises(SnapshotGoneError, match="materialise features/history and features/offline again"):
+        list(LakeReader(lake.catalog(), read).batches(EVENTS, ("event_id",)))
 
 
 def with_field(name: str, kind: int) -> Descriptor:
