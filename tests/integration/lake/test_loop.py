@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from confluent_kafka import Producer
+from iso4217 import Currency
 from redis import Redis
 
 from deploy.superset import look
 from deploy.superset.publish import FOLDER, Settings, ask_charts, export, publish, signed_in
+from deploy.superset.totals import totals
 from mlops.monitoring.adapters.postgresql import Findings
 from mlops.monitoring.adapters.profiles import Profiles
 from mlops.monitoring.jobs import Topics, Watch
@@ -218,27 +220,14 @@ def test_every_chart_answers_from_the_marts_of_the_loop(published: Published) ->
     assert len(told) == len(list((FOLDER / "charts").glob("*.yaml")))
 
 
-def test_money_on_the_dashboard_is_the_truth_to_the_cent(loop: Loop, published: Published) -> None:
+def test_totals_on_the_dashboard_are_the_truth_to_the_cent(loop: Loop, published: Published) -> None:
     expected = truth.totals_of_truth(loop.history)
-    shown = money_shown(published.client)
-    assert shown.keys() == {currency for currency, figure in expected if figure == "captured_cents"}
-    for currency, captured in shown.items():
-        minor_units = Decimal(10) ** (0 if currency == "JPY" else 2)
-        assert captured * minor_units == expected[currency, "captured_cents"], currency
-
-
-def money_shown(client: httpx.Client) -> dict[str, Decimal]:
-    """What Superset answers for the metric of the page of payments, in major units, by currency."""
-    dataset = yaml.safe_load((FOLDER / "datasets" / "payments.yaml").read_text())["uuid"]
-    listed = client.get("/api/v1/dataset/", params={"q": "(columns:!(id,uuid),page_size:100)"}).raise_for_status()
-    (number,) = (each["id"] for each in listed.json()["result"] if each["uuid"] == dataset)
-    asked = {
-        "datasource": {"id": number, "type": "table"},
-        "force": True,
-        "queries": [{"columns": ["currency"], "metrics": ["captured"], "row_limit": 100}],
-    }
-    answer = client.post("/api/v1/chart/data", json=asked).raise_for_status().json()["result"][0]
-    return {row["currency"]: Decimal(str(row["captured"])) for row in answer["data"]}
+    shown = totals(published.client, sorted({currency for currency, _ in expected}))
+    for currency, told in shown.items():
+        assert int(told["payments"]) == expected[currency, "payments"]
+        for money in ("captured", "refunded", "disputed"):
+            cents = Decimal(told[money]).scaleb(Currency(currency).exponent or 0)
+            assert cents == expected.get((currency, f"{money}_cents"), 0), (currency, money)
 
 
 @pytest.mark.skipif(look.installed() is None, reason="no Chromium is installed: apt install chromium")
@@ -277,6 +266,8 @@ def test_a_poisoned_batch_is_stopped_by_name_and_what_does_not_need_it_goes_on(l
     assert not run.success
     assert failures(run).keys() == {"bronze__payment_events"}
     assert "not_future.provider_created_at" in failures(run)["bronze__payment_events"]
+    kept = "SELECT count(*), count(DISTINCT rule_id) FROM bronze.rejected_rows WHERE key LIKE 'stripe:evt_many_%'"
+    assert loop.lake.query(kept) == [[120, 1]]
     done = {event.step_key for event in run.all_events if event.is_step_success}
     assert {"bronze__decisions", "bronze__quarantine"} <= done
     assert "features__history" not in done
