@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mlops.pipelines.lib.maintenance import files_with_dropped_columns, maintain
 from tests.integration.lake import bronze
 from tests.lake import Lake
 
@@ -151,3 +152,7 @@ def test_a_column_that_is_marked_anew_leaves_silver_by_itself(built: Built, tmp_
     bronze.append(built.lake, "payment_events", [bronze.LATE[-1]], "2025-02-22 00:00:00 UTC")
     dbt(built.lake, "run", "--select", "silver.payment_events", project=project, target=tmp_path / "target")
     assert ("invoice_id",) not in rows(built, columns)
+    silver = "silver.payment_events"
+    assert files_with_dropped_columns(built.lake.catalog().load_table(silver))
+    list(maintain(built.lake.settings(), [silver], keep_hours=0, orphan_hours=0))
+    assert files_with_dropped_columns(built.lake.catalog().load_table(silver)) == [], "nor is it in any of its files"
