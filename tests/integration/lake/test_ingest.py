@@ -558,6 +558,21 @@ def test_predictions_come_once_and_what_cannot_be_read_is_kept_apart(
     ]
 
 
+def test_a_topic_that_cannot_be_read_stands_still_until_somebody_lets_it_pass(
+    engines: Engines, make_topic: MakeTopic, lake: Lake, into: Ingest
+) -> None:
+    lake.empty()
+    topic, kafka = make_topic("inference.predictions"), {"bootstrap.servers": engines.kafka_bootstrap_servers}
+    publish(kafka, topic, [b"no frame"] * 100)
+    for _ in range(2):
+        with pytest.raises(TooManyRejectedError, match=r"100 of 100 rows break a rule \(readable.value 100\)"):
+            ingest_predictions(into, kafka, topic)
+        assert lake.query("SELECT count(*), count(DISTINCT key) FROM bronze.rejected_rows") == [[100, 100]]
+    assert ingest_predictions(replace(into, reject_limit=1.0), kafka, topic).commits == 1
+    assert ingest_predictions(into, kafka, topic).commits == 0
+    assert lake.query("SELECT count(*) FROM bronze.rejected_rows") == [[100]]
+
+
 def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
     engines: Engines, make_topic: MakeTopic, lake: Lake, into: Ingest
 ) -> None:
