@@ -58,7 +58,7 @@ def test_a_damaged_lock_is_refused_with_the_line_and_the_way_out(text: str, reas
 
 def test_the_repositorys_lock_holds_every_section_once_and_no_address() -> None:
     lock = read_lock()
-    assert set(lock.sections) == {"apicurio", "kafka", "protovalidate", "trino"}
+    assert set(lock.sections) == {"apicurio", "kafka", "nessie", "protovalidate", "trino"}
     artifacts = [artifact.coordinate for section in lock.sections.values() for artifact in section]
     assert len(artifacts) == len(set(artifacts))
     assert "//" not in lock.render()
