@@ -46,7 +46,7 @@ _OF_MODELS_ALONE: Final = (
 """Charts that say how models do, and nothing of rules: these were trained on nothing and claim no probability."""
 
 _ROOT: Final = Path(__file__).parents[2]
-_CUSTOMERS: Final = 125_000
+_CUSTOMERS: Final = 130_000
 _DAYS: Final = 90
 _DECIDED_DAYS: Final = 21
 _POISONED: Final = 24
