@@ -43,7 +43,6 @@ def parser() -> argparse.ArgumentParser:
     bring = commands.add_parser("ingest", help="bring what is new to bronze")
     bring.add_argument("sources", nargs="*", metavar="source", help=f"default: all ({', '.join(ALL)})")
     bring.add_argument("--rows-at-once", type=int, default=ROWS_AT_ONCE, help="rows a commit (default: %(default)s)")
-    bring.add_argument("--reject-limit", type=_share, help="share of a batch that may break rules (row_rules.yaml's)")
     again = commands.add_parser("backfill", help="replace days with what PostgreSQL has of them up to the watermark")
     again.add_argument("source", choices=SOURCES)
     again.add_argument("--day", type=date.fromisoformat, action="append", required=True, help="YYYY-MM-DD; repeatable")
@@ -55,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("source", choices=(*SOURCES, PREDICTIONS))
     anew = commands.add_parser("rebuild", help="empty a table of bronze and bring everything again")
     anew.add_argument("source", choices=SOURCES)
+    for judging in (bring, again, anew):
+        judging.add_argument(
+            "--reject-limit", type=_share, help="share of a batch or day that may break rules (row_rules.yaml's)"
+        )
     load = commands.add_parser("load", help="store a history's events in PostgreSQL, as the role tidegate_writer")
     load.add_argument("--history", type=Path, required=True, metavar="FOLDER")
     return root
@@ -93,7 +96,7 @@ def _ingest(options: argparse.Namespace) -> int:
 def _backfill(options: argparse.Namespace) -> int:
     settings = lake_settings()
     for day in options.day:
-        report = backfill(options.source, day, settings)
+        report = backfill(options.source, day, settings, reject_limit=options.reject_limit)
         _say(f"{options.source} {day}: {report.rows:,} rows in place{_told_rejected(report)}")
     _tell_left_behind(options.source, settings)
     return 0
@@ -122,8 +125,8 @@ def _adopt(options: argparse.Namespace) -> int:
 
 def _rebuild(options: argparse.Namespace) -> int:
     settings: LakeSettings = lake_settings()
-    forget(options.source, open_catalog(settings))
-    _tell(ingest(options.source, settings))
+    forget(options.source, lake_of(settings))
+    _tell(ingest(options.source, settings, reject_limit=options.reject_limit))
     _tell_left_behind(options.source, settings)
     return 0
 

@@ -5,7 +5,6 @@ from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from mlops.pipelines.lib import rejected
@@ -37,7 +36,8 @@ def ingest_rows(name: str, lake: Lake, at: At = lambda _: None) -> IngestReport:
         for rows, until in database.rows_after(source, target.columns, after, frontier.xmin, lake.rows_at_once):
             at("read")
             taken = {} if is_unique else taken_keys(table, source, rows)
-            table, verdict = bring(target, table, _batch(source, rows, (after, until), identity, taken, report.commits))
+            batch = _batch(source, rows, (after, until), identity, taken, report.commits, lake.mark)
+            table, verdict = bring(target, table, batch)
             report = report.with_batch(verdict, _known(until), table)
             after = until
     return report
@@ -56,7 +56,7 @@ def backfill_day(name: str, day: date, lake: Lake) -> IngestReport:
         check_database(name, table.properties, database.identity(), mark, database.frontier())
         rows = database.rows_of_day(source, target.columns, day, mark)
         verdict = judged(target, rows)
-        bad = rejected.rejected_rows(target.origin, verdict, f"{name}:{day}", lake.now)
+        bad = rejected.rejected_rows(target.origin, verdict, f"{name}:{day}{lake.mark}", lake.now)
         rejected.replace_day(lake.catalog, name, bad, day)
         kept = stamped(verdict.kept, lake.now)
         table = commit(
@@ -71,25 +71,29 @@ def adopt(name: str, lake: Lake) -> str:
     """Go on with this database from the watermark on; for one that kept its transaction ids, as pg_upgrade does."""
     source = SOURCES[name]
     with Database(lake.database_url) as database:
+        database.take_turn(name)
         identity, frontier = database.identity(), database.frontier()
-    table = lake.catalog.load_table(source.table)
-    check_database(name, {}, identity, Watermark.of(table.properties), frontier)
-    with table.transaction() as transaction:
-        transaction.set_properties({DATABASE: identity})
+        table = lake.catalog.load_table(source.table)
+        check_database(name, {}, identity, Watermark.of(table.properties), frontier)
+        with table.transaction() as transaction:
+            transaction.set_properties({DATABASE: identity})
     return identity
 
 
-def forget(name: str, catalog: Catalog) -> None:
+def forget(name: str, lake: Lake) -> None:
     """Empty a table of bronze, and its watermark with it, in one commit: the next ingest brings everything.
 
     What rows were rejected is forgotten first: killed between, the watermark still stands, and this can be run again.
+    IngestRunningError where an ingest of it runs.
     """
-    table = catalog.load_table(SOURCES[name].table)
-    rejected.forget(catalog, name)
-    with table.transaction() as transaction:
-        if table.current_snapshot() is not None:
-            transaction.delete("true")
-        transaction.remove_properties(*(key for key in KEYS if key in table.properties))
+    with Database(lake.database_url) as database:
+        database.take_turn(name)
+        table = lake.catalog.load_table(SOURCES[name].table)
+        rejected.forget(lake.catalog, name)
+        with table.transaction() as transaction:
+            if table.current_snapshot() is not None:
+                transaction.delete("true")
+            transaction.remove_properties(*(key for key in KEYS if key in table.properties))
 
 
 def check_database(
@@ -138,10 +142,11 @@ def _batch(
     identity: str,
     taken: Mapping[str, pa.Array],
     number: int,
+    mark: str,
 ) -> Batch:
     after, until = ends
     return Batch(
-        batch_id=f"{source.name}:{until}",
+        batch_id=f"{source.name}:{until}{mark}",
         rows=rows,
         follows=lambda found: Watermark.of(found) == after,
         moves_to={**until.properties(), DATABASE: identity},

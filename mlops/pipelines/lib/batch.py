@@ -102,7 +102,8 @@ def judged(target: Target, rows: pa.Table) -> Verdict:
     if told := _too_many(target, verdict, unread=0):
         raise TooManyRejectedError(
             f"{told}. The day stays in bronze as it was: correct the rows, or the rules or reject_limit of "
-            f"{target.origin.source} in mlops/pipelines/lib/row_rules.yaml"
+            f"{target.origin.source} in mlops/pipelines/lib/row_rules.yaml, or let the good ones pass with "
+            "--reject-limit 1"
         )
     return verdict
 

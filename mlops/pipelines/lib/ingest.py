@@ -53,9 +53,11 @@ def ingest(
     raise UnknownSourceError(f"there is no source {source}: there are {', '.join(ALL)}")
 
 
-def backfill(source: str, day: date, settings: LakeSettings, *, now: datetime | None = None) -> IngestReport:
+def backfill(
+    source: str, day: date, settings: LakeSettings, *, now: datetime | None = None, reject_limit: float | None = None
+) -> IngestReport:
     """Replace a day of a table with what PostgreSQL has of it up to the watermark."""
     if source not in SOURCES:
         raise UnknownSourceError(f"{source} has no days to fill again: {', '.join(SOURCES)} have")
     with told_of_lake():
-        return backfill_day(source, day, lake_of(settings, now))
+        return backfill_day(source, day, lake_of(settings, now, reject_limit=reject_limit))

@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
+from mlops.pipelines.lib.rejected import LET_THROUGH
 from mlops.pipelines.lib.row_rules import Verdict
 
 ROWS_AT_ONCE: Final = 250_000
@@ -70,3 +71,8 @@ class Lake:
     rows_at_once: int = ROWS_AT_ONCE
     # In place of row_rules.yaml's share; 1 lets every batch pass.
     reject_limit: float | None = None
+
+    @property
+    def mark(self) -> str:
+        """What ends the ids of its batches: whether somebody set the limit for once."""
+        return "" if self.reject_limit is None else LET_THROUGH

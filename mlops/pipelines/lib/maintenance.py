@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.schema import index_by_id
 from pyiceberg.table import Table
 
-from mlops.pipelines.lib.catalog import CATALOG, open_catalog
+from mlops.pipelines.lib.catalog import CATALOG, LakeUnavailableError, open_catalog
 from mlops.pipelines.lib.trino_connection import Ask, connected, quoted
 from mlops.pipelines.settings import LakeSettings
 
@@ -77,17 +78,25 @@ def maintain(
 
     Properties stay, and the watermark with them. A table that is written to meanwhile keeps what was written: Trino
     commits against the state that it read, and begins again where that moved. One that is not there yet is passed over,
-    with figures of nothing.
+    with figures of nothing. One that fails holds none of the others up: LakeUnavailableError comes after the last.
     """
+    failed: list[str] = []
     catalog = open_catalog(settings)
     with connected(settings, "maintenance is Trino's work") as ask:
         there = _all_tables(ask)
         for table in tables or there:
             # Asked for a part of a table that it lacks, the catalog fails instead of saying so.
-            if table in there:
-                yield _maintain(ask, catalog, table, keep_hours, orphan_hours)
-            else:
+            if table not in there:
                 yield Maintained(table, _NOTHING, _NOTHING, 0.0)
+                continue
+            try:
+                done = _maintain(ask, catalog, table, keep_hours, orphan_hours)
+            except (LakeUnavailableError, NoSuchTableError) as error:
+                failed.append(f"{table}: {error}")
+            else:
+                yield done
+    if failed:
+        raise LakeUnavailableError("; ".join(failed))
 
 
 def tables_beside(settings: LakeSettings, tables: Collection[str]) -> Sequence[str]:
@@ -124,9 +133,8 @@ def files_with_dropped_columns(table: Table) -> Sequence[str]:
     it identifies somebody would stay for ever.
     """
     current = index_by_id(table.schema()).keys()
-    dropped = {number for schema in table.metadata.schemas for number in index_by_id(schema)} - current
-    files = (task.file for task in table.scan().plan_files()) if dropped else ()
-    return [file.file_path for file in files if dropped.intersection(file.column_sizes or {})]
+    files = (task.file for task in table.scan().plan_files())
+    return [file.file_path for file in files if (file.column_sizes or {}).keys() - current]
 
 
 def _rewrite(ask: Ask, name: str, files: Sequence[str]) -> int:

@@ -62,7 +62,7 @@ def ingest_predictions(
     report = IngestReport.nothing(PREDICTIONS, _told(start))
     for records, until in log.messages(start, min(lake.rows_at_once, _AT_ONCE)):
         at("read")
-        table, verdict = bring(target, table, _batch(records, (start, until), log.cluster, lake.now, report.commits))
+        table, verdict = bring(target, table, _batch(records, (start, until), log.cluster, lake, report.commits))
         report = report.with_batch(verdict, _told(until), table)
         start = until
     return report
@@ -99,16 +99,16 @@ def _batch(
     records: Sequence[Record],
     ends: tuple[Mapping[int, int], Mapping[int, int]],
     cluster: str,
-    now: datetime,
+    lake: Lake,
     number: int,
 ) -> Batch:
     start, until = ends
-    batch_id = f"{PREDICTIONS}:{_told(until)}"
+    batch_id = f"{PREDICTIONS}:{_told(until)}{lake.mark}"
     rows, unreadable = [], []
     for record in records:
         message = _decoded(record.value())
         if message is None:
-            unreadable.append(_unreadable(record, batch_id, now))
+            unreadable.append(_unreadable(record, batch_id, lake.now))
         else:
             rows.append(prediction_row(message, record.timestamp()[1]))
     schema = pa.schema([(column.name, column.type) for column in COLUMNS[:-1]])

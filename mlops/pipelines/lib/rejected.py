@@ -15,12 +15,14 @@ from mlops.pipelines.lib.columns import TIMESTAMP, Column
 from mlops.pipelines.lib.filters import equal
 from mlops.pipelines.lib.row_rules import Verdict
 from mlops.pipelines.lib.sources import REJECTED
-from mlops.pipelines.lib.tables import commit, open_table, stage_rows
+from mlops.pipelines.lib.tables import commit, matches, open_table, stage_rows
 from mlops.pipelines.lib.trino_connection import quoted
 from mlops.pipelines.lib.watermark import REJECTED_BATCH
 
 _REDACTED: Final = "[redacted]"
 _PENDING: Final = "tidegate.pending."
+LET_THROUGH: Final = ":let through"
+"""Ends the id of a batch, or a day, whose limit somebody set for once: its rows are known, and alarm nobody."""
 UNREADABLE: Final = "readable.value"
 """In place of a rule, of what could not be read at all."""
 COLUMNS: Final = (
@@ -29,7 +31,7 @@ COLUMNS: Final = (
     Column("key", pa.string(), "Its key; null where it has none."),
     Column("reason", pa.string(), "All rules that it breaks."),
     Column("row", pa.string(), "The row as JSON, with personal values redacted."),
-    Column("batch_id", pa.string(), "The batch that it came with: <source>:<end of the batch>."),
+    Column("batch_id", pa.string(), "The batch that it came with: <source>:<its end, or a day>[:let through]."),
     Column("event_day", pa.date32(), "Day of what it tells of, UTC; null where that is not known."),
     Column("rejected_at", TIMESTAMP, "When it was rejected."),
 )
@@ -82,7 +84,7 @@ def keep(catalog: Catalog, source: str, rows: pa.Table, batch_id: str, committed
         return
     stale: BooleanExpression | None = None
     if left is not None and left != committed:
-        stale = _found(table, And(equal("source_table", source), equal("batch_id", left)))
+        stale = And(equal("source_table", source), equal("batch_id", left))
     pending = {_PENDING + source: batch_id if rows.num_rows else committed or ""}
     commit(
         table,
@@ -120,16 +122,10 @@ def forget(catalog: Catalog, source: str) -> None:
 
 
 def replace_day(catalog: Catalog, source: str, rows: pa.Table, day: date) -> None:
-    """Put the rejected rows of one day in the place of those that are there."""
-    table = open_rejected(catalog)
-    of_day = _found(table, And(equal("source_table", source), equal("event_day", day.isoformat())))
-    if rows.num_rows or of_day is not None:
+    """Put the rejected rows of one day in the place of those that are there, however often it is tried."""
+    table, of_day = open_rejected(catalog), And(equal("source_table", source), equal("event_day", day.isoformat()))
+    if rows.num_rows or matches(table, of_day):
         commit(table, lambda transaction: stage_rows(transaction, COLUMNS, rows, {}, of_day), lambda _: True)
-
-
-def _found(table: Table, rows: BooleanExpression) -> BooleanExpression | None:
-    """The filter, where it matches any row: PyIceberg warns of removing nothing."""
-    return rows if table.scan(rows, limit=1).to_arrow().num_rows else None
 
 
 def _told(value: Any, *, personal: bool) -> Any:

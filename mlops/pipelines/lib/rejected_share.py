@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from mlops.pipelines.lib.rejected import LET_THROUGH
 from mlops.pipelines.lib.row_rules import Limit
 from mlops.pipelines.lib.sources import NAMESPACE, REJECTED
 from mlops.pipelines.lib.trino_connection import connected, quoted
@@ -11,7 +12,8 @@ from mlops.pipelines.settings import LakeSettings
 
 DAY: Final = timedelta(days=1)
 _QUERY: Final = """
-    SELECT rule_id, count(*) FROM {rejected} WHERE source_table = {source} AND rejected_at > {since} GROUP BY rule_id
+    SELECT rule_id, count(*) FROM {rejected}
+    WHERE source_table = {source} AND rejected_at > {since} AND batch_id NOT LIKE {let_through} GROUP BY rule_id
     UNION ALL SELECT NULL, count(*) FROM {table} WHERE ingested_at > {since}
 """
 
@@ -43,10 +45,11 @@ class Share:
 
 
 def share_of_day(source: str, settings: LakeSettings, now: datetime) -> Share:
-    """Of the day before `now`. LakeUnavailableError."""
+    """Of the day before `now`, without what somebody has let through. LakeUnavailableError."""
     query = _QUERY.format(
         rejected=REJECTED,
         source=quoted(source),
+        let_through=quoted(f"%{LET_THROUGH}"),
         table=f"{NAMESPACE}.{source}",
         since=f"timestamp '{(now - DAY).astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC'",
     )

@@ -106,12 +106,18 @@ def stage_rows(
     table = transaction._table  # noqa: SLF001 - its name is told nowhere else
     evolve(transaction, ".".join(table.name()), columns)
     fitted = fit(rows, schema_to_pyarrow(transaction.table_metadata.schema(), include_field_ids=False))
-    if replacing is not None and table.current_snapshot() is not None:
+    # Looked for at each attempt: the one before it may have landed although its answer was lost.
+    if replacing is not None and matches(table, replacing):
         transaction.overwrite(fitted, replacing)
     else:
         transaction.append(fitted)
     if properties:
         transaction.set_properties(dict(properties))
+
+
+def matches(table: Table, rows: BooleanExpression) -> bool:
+    """Whether there are such rows; PyIceberg warns of removing nothing."""
+    return bool(table.scan(rows, limit=1).to_arrow().num_rows)
 
 
 def fit(rows: pa.Table, schema: pa.Schema) -> pa.Table:

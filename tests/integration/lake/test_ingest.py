@@ -407,7 +407,7 @@ def test_another_database_is_refused_until_somebody_says_what_it_is(
         ingest_rows(EVENTS, into)
     adopt(EVENTS, into)
     assert ingest_rows(EVENTS, into).rows == 2
-    forget(EVENTS, into.catalog)
+    forget(EVENTS, into)
     assert ingest_rows(EVENTS, into).rows == 4
     assert same(stored, lake)
 
@@ -488,6 +488,35 @@ def test_small_batches_that_are_bad_add_up_to_a_day_that_is(
     assert (found.ingested, found.rejected) == (2, {"not_future.provider_created_at": 12})
     assert found.stops(limit)
     assert not share_of_day(EVENTS, lake.settings(database.name), into.now + timedelta(days=2)).is_over(limit)
+    for _ in range(2):
+        assert backfill_day(EVENTS, date.fromisoformat(_FUTURE), replace(into, reject_limit=1)).rejected == 12
+    assert lake.query("SELECT count(*) FROM bronze.rejected_rows") == [[12]]
+    known = share_of_day(EVENTS, lake.settings(database.name), into.now)
+    assert (known.ingested, known.rejected) == (2, {}), "what somebody let through alarms nobody"
+
+
+def test_what_is_let_through_for_once_holds_nothing_back(
+    poisoned: None, database: Database, lake: Lake, into: Ingest
+) -> None:
+    with pytest.raises(TooManyRejectedError):
+        ingest_rows(EVENTS, into)
+    assert share_of_day(EVENTS, lake.settings(database.name), into.now).bad == 12
+    assert ingest_rows(EVENTS, replace(into, reject_limit=1)).rejected == 12
+    assert lake.query("SELECT count(*) FROM bronze.rejected_rows") == [[12]]
+    assert share_of_day(EVENTS, lake.settings(database.name), into.now).bad == 0
+    assert compared(SOURCES[EVENTS], lake.catalog(), lake.settings(database.name)).differing == {}
+
+
+def test_a_table_is_not_emptied_while_an_ingest_of_it_runs(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "a", 2)
+    ingest_rows(EVENTS, into)
+    with Reading(database.url("lake")) as other:
+        other.take_turn(EVENTS)
+        with pytest.raises(IngestRunningError):
+            forget(EVENTS, into)
+    assert in_bronze(lake).num_rows == 2
 
 
 def test_poison_is_named_and_kept_apart_and_the_rest_goes_on(

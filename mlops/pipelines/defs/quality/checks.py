@@ -12,6 +12,9 @@ from mlops.pipelines.lib.sources import NAMESPACE, PREDICTIONS, SOURCES
 from mlops.pipelines.settings import lake_settings
 
 _MOST_DAYS: Final = 20
+_LET_THROUGH: Final = (
+    "What is known is let through by `python -m mlops.pipelines backfill {source} --day <event_day> --reject-limit 1`. "
+)
 
 
 def _rows_agree(source: str) -> dg.AssetChecksDefinition:
@@ -74,7 +77,8 @@ def _rejected_share(source: str) -> dg.AssetChecksDefinition:
             if not found.is_over(limit)
             else f"{found.share:.0%} of a day's rows break a rule, more than the reject_limit of {limit.share:.0%}: "
             "see bronze.rejected_rows, correct what writes them, or the rule or reject_limit of "
-            f"{source} in row_rules.yaml. It holds again once the day is over, or enough good rows came",
+            f"{source} in row_rules.yaml. {_LET_THROUGH.format(source=source) if source in SOURCES else ''}It holds "
+            "again once the day is over, or enough good rows came",
             metadata={
                 "ingested": found.ingested,
                 "rejected": found.bad,
