@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,11 @@ _SERVER = "io.trino:trino-server-core:476:tar.gz"
 _ICEBERG = "io.trino:trino-iceberg:476:zip"
 _PROBE_SECONDS = 5.0
 _PAGES = 20  # a query's first answers hold no row yet
+_NO_NODES = "NO_NODES_AVAILABLE"
+_ANY_TABLE = """
+    SELECT table_schema, table_name FROM lake.information_schema.tables
+    WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('information_schema', 'system') LIMIT 1
+"""
 
 
 def url(context: Context) -> str:
@@ -103,9 +109,18 @@ def _ready(context: Context) -> None:
     rows = _rows(context, "SELECT count(*) FROM system.runtime.nodes WHERE coordinator AND state = 'active'")
     if rows != [[1]]:
         raise NotReadyError("no node has registered yet")
+    # A node that is active reads the lake's files some seconds later. What else may be wrong with a table is its own.
+    for schema, table in _rows(context, _ANY_TABLE):
+        with suppress(_TableError):
+            one = f'SELECT 1 FROM lake."{schema}"."{table}" LIMIT 1'  # noqa: S608 - the catalog's own names
+            _rows(context, one, refused=_TableError)
 
 
-def _rows(context: Context, statement: str) -> list[list[Any]]:
+class _TableError(Exception):
+    """A query is refused for another reason than that there is no node to run it."""
+
+
+def _rows(context: Context, statement: str, refused: type[Exception] = NotReadyError) -> list[list[Any]]:
     rows: list[list[Any]] = []
     try:
         with httpx.Client(timeout=_PROBE_SECONDS, trust_env=False) as client:
@@ -113,7 +128,8 @@ def _rows(context: Context, statement: str) -> list[list[Any]]:
             for _ in range(_PAGES):
                 page = answer.raise_for_status().json()
                 if "error" in page:
-                    raise NotReadyError(page["error"]["message"])
+                    failed = page["error"]
+                    raise (NotReadyError if failed["errorName"] == _NO_NODES else refused)(failed["message"])
                 rows += page.get("data", [])
                 if "nextUri" not in page:
                     return rows
