@@ -9,8 +9,9 @@ from mlops.pipelines.lib.columns import STORED_XID
 from mlops.pipelines.lib.sources import SOURCES
 
 _CONNECT_SECONDS: Final = 5
-# The condition is the index's own, so that one entry of it is read.
-_NEWEST: Final = "SELECT stored_xid::text FROM {table} WHERE {xid} > '0' ORDER BY {xid} DESC LIMIT 1"
+# The condition is the index's own, so that one entry of it is read. Qualified, since a bare stored_xid would be the
+# text of the answer, of which 999 is more than 1000.
+_NEWEST: Final = "SELECT rows.{xid}::text FROM {table} AS rows WHERE rows.{xid} > '0' ORDER BY rows.{xid} DESC LIMIT 1"
 
 
 class CursorError(Exception):
