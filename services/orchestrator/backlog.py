@@ -23,8 +23,7 @@ class _Place:
 
     since: float
     lanes: frozenset[str]
-    before: frozenset[str]
-    left: asyncio.Event = field(default_factory=asyncio.Event)
+    turn: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Backlog:
@@ -40,8 +39,8 @@ class Backlog:
         self._turn_seconds = turn_seconds
         self._clock = clock
         self._entered: dict[str, _Place] = {}
-        # By lane, who entered last.
-        self._last: dict[str, str] = {}
+        # By lane, who is in it, in the order of entering; a dict, for one that ends elsewhere leaves from the middle.
+        self._lanes: dict[str, dict[str, None]] = {}
         self._last_left = clock.monotonic()
         self._room = asyncio.Event()
         self._empty = asyncio.Event()
@@ -57,31 +56,29 @@ class Backlog:
     def enter(self, workflow_id: str, lanes: Iterable[str] = ()) -> bool:
         """A workflow is about to be started; whether it is its turn. One that is there already keeps its place."""
         if workflow_id not in self._entered:
-            taken = frozenset(lanes)
-            before = frozenset(self._last[lane] for lane in taken if lane in self._last)
-            self._entered[workflow_id] = _Place(math.inf, taken, before)
-            self._last.update(dict.fromkeys(taken, workflow_id))
+            self._entered[workflow_id] = _Place(math.inf, frozenset(lanes))
+            for lane in self._entered[workflow_id].lanes:
+                self._lanes.setdefault(lane, {})[workflow_id] = None
         self._update()
         return self._take_turn(workflow_id)
 
     async def wait_for_turn(self, workflow_id: str) -> None:
         """Return once all that entered its lanes before it have left, or have had their turn for too long."""
         while in_front := self._in_front(workflow_id):
-            first = self._entered[in_front[0]]
             with suppress(TimeoutError):
-                await asyncio.wait_for(first.left.wait(), self._turn_left(first))
-            if not first.left.is_set() and self._turn_left(first) <= 0:
-                self._pass_over(workflow_id, in_front[0])
+                await asyncio.wait_for(self._entered[workflow_id].turn.wait(), self._turn_left(in_front))
+            if in_front == self._in_front(workflow_id) and self._turn_left(in_front) <= 0:
+                self._pass_over(workflow_id, in_front)
         self._take_turn(workflow_id)
 
-    def _turn_left(self, place: _Place) -> float:
+    def _turn_left(self, workflow_id: str) -> float:
         """Seconds until its turn passes on; all of it while it waits itself."""
-        taken = 0.0 if math.isinf(place.since) else self._clock.monotonic() - place.since
+        since = self._entered[workflow_id].since
+        taken = 0.0 if math.isinf(since) else self._clock.monotonic() - since
         return max(0.0, self._turn_seconds - taken)
 
     def _pass_over(self, workflow_id: str, hung: str) -> None:
-        place = self._entered[workflow_id]
-        place.before -= {hung}
+        self._clear_lanes(hung, self._entered[hung].lanes)
         counter("tidegate_workflow_turns_passed_total").inc()
         log.warning("workflow.passed_over", workflow_id=hung, by=workflow_id, seconds=self._turn_seconds)
 
@@ -90,11 +87,21 @@ class Backlog:
         place = self._entered.pop(workflow_id, None)
         if place is not None:
             self._last_left = self._clock.monotonic()
-            for lane in place.lanes:
-                if self._last[lane] == workflow_id:
-                    del self._last[lane]
-            place.left.set()
+            self._clear_lanes(workflow_id, place.lanes)
+            place.turn.set()
         self._update()
+
+    def _clear_lanes(self, workflow_id: str, lanes: Iterable[str]) -> None:
+        """Take it out of its lanes, and tell those whose turn has come by that."""
+        for lane in lanes:
+            waiting = self._lanes.get(lane, {})
+            waiting.pop(workflow_id, None)
+            if not waiting:
+                self._lanes.pop(lane, None)
+        for lane in lanes:
+            first = next(iter(self._lanes.get(lane, {})), None)
+            if first is not None and not self._in_front(first):
+                self._entered[first].turn.set()
 
     def since(self, seconds: float) -> list[str]:
         """Workflows whose turn came at least so long ago."""
@@ -119,9 +126,14 @@ class Backlog:
             self._entered[workflow_id].since = self._clock.monotonic()
         return turn
 
-    def _in_front(self, workflow_id: str) -> list[str]:
+    def _in_front(self, workflow_id: str) -> str | None:
+        """Who has to leave a lane before it, if any; one that was passed over, or has left, waits for none."""
         place = self._entered.get(workflow_id)
-        return [one for one in place.before if one in self._entered] if place is not None else []
+        for lane in place.lanes if place is not None else ():
+            waiting = self._lanes.get(lane, {})
+            if workflow_id in waiting and (first := next(iter(waiting))) != workflow_id:
+                return first
+        return None
 
     def _update(self) -> None:
         _set(self._room, to=self.room() > 0)

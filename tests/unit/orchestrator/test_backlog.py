@@ -127,3 +127,45 @@ async def test_one_that_waits_for_its_turn_is_not_taken_for_one_that_runs_long()
     await backlog.wait_for_turn("b")
     assert backlog.since(30) == []
     assert backlog.since(0) == ["b"]
+
+
+async def test_one_that_ends_elsewhere_before_its_turn_neither_breaks_its_lane_nor_lets_the_next_ahead() -> None:
+    backlog = Backlog(9, CLOCK)
+    backlog.enter("a", ["card"])
+    backlog.enter("b", ["card"])
+    backlog.leave("b")
+    assert not backlog.enter("c", ["card"])
+    waiting = asyncio.create_task(backlog.wait_for_turn("c"))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    backlog.leave("a")
+    await asyncio.wait_for(waiting, 1)
+    assert backlog.enter("d", ["another card"])
+    backlog.leave("c")
+    assert backlog.enter("e", ["card"])
+
+
+async def test_one_that_ends_elsewhere_while_it_waits_waits_no_more() -> None:
+    backlog = Backlog(9, CLOCK)
+    backlog.enter("a", ["card"])
+    backlog.enter("b", ["card"])
+    waiting = asyncio.create_task(backlog.wait_for_turn("b"))
+    await asyncio.sleep(0)
+    backlog.leave("b")
+    await asyncio.wait_for(waiting, 1)
+    assert len(backlog) == 1
+
+
+async def test_all_that_wait_for_one_that_hangs_count_it_once() -> None:
+    clock = FrozenClock(datetime(2026, 11, 23, tzinfo=UTC))
+    backlog = Backlog(9, clock, turn_seconds=0.02)
+    passed = counter("tidegate_workflow_turns_passed_total")._value
+    before = passed.get()
+    backlog.enter("hung", ["card", "payment"])
+    backlog.enter("b", ["card"])
+    backlog.enter("c", ["payment"])
+    clock.advance(timedelta(seconds=1))
+    await asyncio.wait_for(asyncio.gather(backlog.wait_for_turn("b"), backlog.wait_for_turn("c")), 1)
+    assert passed.get() - before == 1
+    backlog.leave("hung")
+    assert len(backlog) == 2
