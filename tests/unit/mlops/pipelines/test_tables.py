@@ -9,6 +9,7 @@ import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.memory import InMemoryCatalog
 from pyiceberg.table import Transaction
+from pyiceberg.table.metadata import TableMetadata
 
 from mlops.pipelines.lib.columns import Column
 from mlops.pipelines.lib.tables import commit, open_table, stage_rows
@@ -40,17 +41,26 @@ def test_a_commit_brings_new_columns_rows_and_properties_together(catalog: Catal
     assert len(stored.snapshots()) == 1
 
 
-def test_a_commit_copies_the_tables_metadata_a_few_times_and_not_whenever_it_is_asked(
+def test_a_commit_copies_what_it_knows_a_few_times_and_of_the_snapshots_only_the_one_it_follows(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = open_table(catalog, "bronze.events", [_ID])
-    made, make = [], pyiceberg.table.update_table_metadata  # type: ignore[attr-defined]  # what Transaction calls
+    rows = pa.table({"event_id": ["stripe:evt_1"]})
 
-    def counted(*arguments: Any) -> Any:
-        made.append(arguments)
-        return make(*arguments)
+    def write() -> None:
+        commit(table, lambda transaction: stage_rows(transaction, [_ID], rows, {"mark": "1"}), lambda _: True)
+
+    for _ in range(3):
+        write()
+    copied: list[int] = []
+    make = pyiceberg.table.update_table_metadata  # type: ignore[attr-defined]  # what Transaction calls
+
+    def counted(base: TableMetadata, *arguments: Any) -> Any:
+        copied.append(len(base.snapshots))
+        return make(base, *arguments)
 
     monkeypatch.setattr(pyiceberg.table, "update_table_metadata", counted)
-    rows = pa.table({"event_id": ["stripe:evt_1"]})
-    commit(table, lambda transaction: stage_rows(transaction, [_ID], rows, {"mark": "1"}), lambda _: True)
-    assert 0 < len(made) <= 3, "each copy is of every snapshot that the table has"
+    write()
+    assert 0 < len(copied) <= 3
+    assert set(copied) == {1}
+    assert len(table.snapshots()) == len(catalog.load_table("bronze.events").snapshots()) == 4
