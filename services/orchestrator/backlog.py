@@ -19,18 +19,20 @@ _TURN_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class _Place:
-    """One workflow's place; `since` is infinite while it waits for its turn."""
+    """One workflow's place; `since` is infinite until Temporal has the workflow."""
 
-    since: float
     lanes: frozenset[str]
+    since: float = math.inf
+    # Another process may have begun it, and may end it.
+    elsewhere: bool = False
     turn: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Backlog:
     """Open workflows by id. Entering twice counts once.
 
-    Workflows with a lane in common take turns, in the order in which they enter. One that hangs holds the others up for
-    a bounded time.
+    Workflows with a lane in common take turns, in the order in which they enter. One that is started and hangs holds up
+    the others for a bounded time; while nothing gets on, nobody's time runs.
     """
 
     def __init__(self, limit: int, clock: Clock, *, turn_seconds: float = _TURN_SECONDS) -> None:
@@ -41,6 +43,7 @@ class Backlog:
         self._entered: dict[str, _Place] = {}
         # By lane, who is in it, in the order of entering; a dict, for one that ends elsewhere leaves from the middle.
         self._lanes: dict[str, dict[str, None]] = {}
+        self._held_at = -math.inf
         self._last_left = clock.monotonic()
         self._room = asyncio.Event()
         self._empty = asyncio.Event()
@@ -53,14 +56,13 @@ class Backlog:
         """How many more may enter."""
         return max(0, self._limit - len(self._entered))
 
-    def enter(self, workflow_id: str, lanes: Iterable[str] = ()) -> bool:
-        """A workflow is about to be started; whether it is its turn. One that is there already keeps its place."""
+    def enter(self, workflow_id: str, lanes: Iterable[str] = ()) -> None:
+        """A workflow is to be started. One that is there already keeps its place."""
         if workflow_id not in self._entered:
-            self._entered[workflow_id] = _Place(math.inf, frozenset(lanes))
+            self._entered[workflow_id] = _Place(frozenset(lanes))
             for lane in self._entered[workflow_id].lanes:
                 self._lanes.setdefault(lane, {})[workflow_id] = None
         self._update()
-        return self._take_turn(workflow_id)
 
     async def wait_for_turn(self, workflow_id: str) -> None:
         """Return once all that entered its lanes before it have left, or have had their turn for too long."""
@@ -69,12 +71,21 @@ class Backlog:
                 await asyncio.wait_for(self._entered[workflow_id].turn.wait(), self._turn_left(in_front))
             if in_front == self._in_front(workflow_id) and self._turn_left(in_front) <= 0:
                 self._pass_over(workflow_id, in_front)
-        self._take_turn(workflow_id)
+
+    def started(self, workflow_id: str, *, elsewhere: bool) -> None:
+        """Temporal has it: its turn's time runs from now on. `elsewhere`: it was found running."""
+        place = self._entered.get(workflow_id)
+        if place is not None and math.isinf(place.since):
+            place.since, place.elsewhere = self._clock.monotonic(), elsewhere
+
+    def hold(self) -> None:
+        """Workflows get nowhere just now: whoever has its turn has all of its time once they do."""
+        self._held_at = self._clock.monotonic()
 
     def _turn_left(self, workflow_id: str) -> float:
-        """Seconds until its turn passes on; all of it while it waits itself."""
+        """Seconds until its turn passes on; all of it while it is not started."""
         since = self._entered[workflow_id].since
-        taken = 0.0 if math.isinf(since) else self._clock.monotonic() - since
+        taken = 0.0 if math.isinf(since) else self._clock.monotonic() - max(since, self._held_at)
         return max(0.0, self._turn_seconds - taken)
 
     def _pass_over(self, workflow_id: str, hung: str) -> None:
@@ -91,6 +102,11 @@ class Backlog:
             place.turn.set()
         self._update()
 
+    def drop_unstarted(self) -> None:
+        """Nobody tries to start any more what is not started."""
+        for workflow_id in [one for one, place in self._entered.items() if math.isinf(place.since)]:
+            self.leave(workflow_id)
+
     def _clear_lanes(self, workflow_id: str, lanes: Iterable[str]) -> None:
         """Take it out of its lanes, and tell those whose turn has come by that."""
         for lane in lanes:
@@ -103,10 +119,10 @@ class Backlog:
             if first is not None and not self._in_front(first):
                 self._entered[first].turn.set()
 
-    def since(self, seconds: float) -> list[str]:
-        """Workflows whose turn came at least so long ago."""
+    def strays(self, seconds: float) -> list[str]:
+        """Workflows that may end where nobody tells: found running, or started at least so long ago."""
         before = self._clock.monotonic() - seconds
-        return [workflow_id for workflow_id, place in self._entered.items() if place.since <= before]
+        return [one for one, place in self._entered.items() if place.elsewhere or place.since <= before]
 
     def stuck_for(self) -> float:
         """Seconds since a workflow has left, while there is no room; 0 while there is."""
@@ -119,12 +135,6 @@ class Backlog:
     async def wait_until_empty(self, timeout_seconds: float) -> bool:
         """Whether all have left, by the timeout."""
         return await _happens(self._empty, timeout_seconds)
-
-    def _take_turn(self, workflow_id: str) -> bool:
-        turn = not self._in_front(workflow_id)
-        if turn and workflow_id in self._entered:
-            self._entered[workflow_id].since = self._clock.monotonic()
-        return turn
 
     def _in_front(self, workflow_id: str) -> str | None:
         """Who has to leave a lane before it, if any; one that was passed over, or has left, waits for none."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Final
 
 from services.orchestrator.backlog import Backlog
@@ -101,11 +102,13 @@ class Bridge:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        # Whether Temporal has one of these all the same shows when its message is read again.
+        self._backlog.drop_unstarted()
         await self._commit()
 
     async def sweep(self) -> None:
         """Find out which workflows have ended where nobody told us: in another process, or by hand."""
-        for workflow_id in self._backlog.since(_STRAY_SECONDS):
+        for workflow_id in self._backlog.strays(_STRAY_SECONDS):
             with suppress(TemporalUnavailableError):
                 status = await self._starter.status(workflow_id)
                 if status != "running":
@@ -139,7 +142,10 @@ class Bridge:
     async def _make_room(self) -> None:
         """Wait for room; while there is none for long, read nothing but stay in the group."""
         has_room = await self._backlog.wait_for_room(_ROOM_SECONDS)
-        if has_room and not self._on_hold():
+        on_hold = self._on_hold()
+        if on_hold:
+            self._backlog.hold()
+        if has_room and not on_hold:
             self._source.go_on()
         else:
             self._source.hold()
@@ -173,26 +179,18 @@ class Bridge:
 
     def _begin(self, plan: Planned) -> None:
         self._offsets.begin(plan.position)
-        is_its_turn = self._backlog.enter(plan.start.workflow_id, plan.lanes)
-        task = asyncio.create_task(self._start(plan) if is_its_turn else self._start_in_turn(plan))
+        self._backlog.enter(plan.start.workflow_id, plan.lanes)
+        task = asyncio.create_task(self._start(plan))
         self._starting.add(task)
         task.add_done_callback(self._started)
 
-    async def _start_in_turn(self, plan: Planned) -> None:
-        """Start it once those before it on its card are decided: its decision counts their attempts."""
-        try:
-            await self._backlog.wait_for_turn(plan.start.workflow_id)
-            while self._on_hold():  # noqa: ASYNC110 - the hold is a question, not an event
-                await asyncio.sleep(_BACKOFF_SECONDS[0])
-        except asyncio.CancelledError:
-            self._backlog.leave(plan.start.workflow_id)
-            raise
-        await self._start(plan)
-
     async def _start(self, plan: Planned) -> None:
+        """Start it once those before it on its card are decided: its decision counts their attempts."""
         start = plan.start
-        attempt = 0
-        while True:
+        await self._backlog.wait_for_turn(start.workflow_id)
+        while self._on_hold():  # noqa: ASYNC110 - the hold is a question, not an event
+            await asyncio.sleep(_BACKOFF_SECONDS[0])
+        for pause in chain(_BACKOFF_SECONDS, repeat(_BACKOFF_SECONDS[-1])):
             try:
                 outcome = await self._starter.start(start)
             except StartRefusedError as error:
@@ -203,8 +201,7 @@ class Bridge:
             else:
                 self._note_started(plan.position, start, outcome)
                 return
-            await asyncio.sleep(_BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)])
-            attempt += 1
+            await asyncio.sleep(pause)
 
     def _for_review(self, start: WorkflowStart, reason: str) -> WorkflowStart:
         if not isinstance(start.order, PaymentEventInput):
@@ -223,6 +220,8 @@ class Bridge:
         self._troubles.clear("temporal")
         if outcome == "finished":
             self._backlog.leave(start.workflow_id)
+        else:
+            self._backlog.started(start.workflow_id, elsewhere=outcome == "running")
         self._offsets.finish(position)
         counter("tidegate_workflows_total").labels(start.workflow, outcome).inc()
         log.info(

@@ -47,7 +47,7 @@ from workflows.payment_event.activities import PaymentEventActivities
 log = logger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
-_SWEEP_SECONDS: Final = 10.0
+_SWEEP_SECONDS: Final = 3.0
 _WATCH_SECONDS: Final = 1.0
 _STARTS_SECONDS: Final = 5.0
 _RELAY_SECONDS: Final = 5.0
@@ -225,8 +225,8 @@ class Orchestrator:
                 self._clock,
                 on_hold=self._is_on_hold,
             )
-            sweeper = asyncio.create_task(_repeat(bridge.sweep, _SWEEP_SECONDS))
-            asker = asyncio.create_task(_repeat(bridge.ask_temporal, _WATCH_SECONDS))
+            sweeper = self._part(_repeat(bridge.sweep, _SWEEP_SECONDS), stopping)
+            asker = self._part(_repeat(bridge.ask_temporal, _WATCH_SECONDS), stopping)
             try:
                 await self._run_bridge(bridge, stopping)
             finally:

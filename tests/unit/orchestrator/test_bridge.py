@@ -13,6 +13,7 @@ from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
 from services.orchestrator.backlog import Backlog
 from services.orchestrator.bridge import Bridge, FloodError
+from services.orchestrator.handler import start_for_event
 from services.orchestrator.planner import Planner
 from services.orchestrator.ports import StartRefusedError, TemporalUnavailableError
 from services.orchestrator.troubles import Troubles
@@ -308,7 +309,7 @@ async def test_workflows_that_ended_elsewhere_are_swept_out_of_the_backlog() -> 
     assert len(setup.backlog) == 2
     setup.clock.advance(timedelta(seconds=60))
     await setup.bridge.sweep()
-    assert setup.backlog.since(0) == ["stripe:evt_1"]
+    assert setup.backlog.strays(0) == ["stripe:evt_1"]
 
 
 def losses(status: str) -> float:
@@ -328,7 +329,7 @@ async def test_a_workflow_that_was_terminated_is_counted_once_and_its_event_star
         assert losses("terminated") == before + 1
         setup.source.records.append(event_record(0, offset=2))
         await setup.settle()
-    assert setup.backlog.since(0) == ["stripe:evt_0"]
+    assert setup.backlog.strays(0) == ["stripe:evt_0"]
     assert setup.source.committed == {(EVENTS, 0): 3}
 
 
@@ -394,5 +395,42 @@ async def test_what_still_waits_for_its_turn_at_the_end_is_not_committed_and_lea
     await setup.bridge.finish(0.05)
     await asyncio.sleep(0)
     assert setup.source.committed == {(EVENTS, 0): 1}
-    assert setup.backlog.since(0) == ["stripe:evt_0"]
+    assert setup.backlog.strays(0) == ["stripe:evt_0"]
     assert len(setup.backlog) == 1
+
+
+async def test_while_temporal_is_away_for_long_no_failure_on_the_card_gets_ahead() -> None:
+    setup = Setup([failed_record(0), failed_record(1)])
+    setup.starter.failures["stripe:evt_0"] = [TemporalUnavailableError("Temporal answers UNAVAILABLE")] * 3
+    async with setup.running():
+        await setup.settle()
+        setup.clock.advance(timedelta(minutes=5))
+        await setup.bridge.sweep()
+        await asyncio.sleep(0.9)
+        assert list(setup.starter.started) == ["stripe:evt_0"]
+        setup.backlog.leave("stripe:evt_0")
+        await setup.settle()
+    assert list(setup.starter.started) == ["stripe:evt_0", "stripe:evt_1"]
+
+
+async def test_a_workflow_found_running_is_looked_for_at_the_next_sweep() -> None:
+    """After a rebalance it runs in the process that had its partition: its end is told there."""
+    setup = Setup([failed_record(0), failed_record(1)])
+    setup.starter.started["stripe:evt_0"] = start_for_event(failed("0"), Position(EVENTS, 0, 0), {})
+    async with setup.running():
+        await setup.settle()
+        assert len(setup.backlog) == 2
+        setup.starter.finished.add("stripe:evt_0")
+        await setup.bridge.sweep()
+        await setup.settle()
+    assert list(setup.starter.started) == ["stripe:evt_0", "stripe:evt_1"]
+    assert setup.backlog.strays(0) == ["stripe:evt_1"]
+
+
+async def test_starts_that_are_given_up_at_the_end_take_no_place() -> None:
+    setup = Setup([event_record(0)])
+    setup.starter.gates["stripe:evt_0"] = asyncio.Event()
+    async with setup.running():
+        await setup.settle()
+    await setup.bridge.finish(0.05)
+    assert len(setup.backlog) == 0
