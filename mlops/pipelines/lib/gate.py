@@ -4,20 +4,31 @@ Dagster's blocking checks hold back later steps of their own run alone; features
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord as Record
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
-_NOT_HELD = "FAILED"
+_EVALUATED: Final = {Status.SUCCEEDED, Status.FAILED}
+
+
+def latest_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> Record | None:
+    """The last time that the check was evaluated; None before the first.
+
+    A run that has planned it and not come to it yet, or never did, has evaluated nothing: it hides no earlier answer.
+    """
+    found = instance.event_log_storage.get_asset_check_execution_history(key, limit=1, status=_EVALUATED)
+    return found[0] if found else None
 
 
 def failed_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> list[str]:
     """Those of the checks whose latest evaluation did not hold, warnings aside; one that never ran is none of them."""
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    latest = ((key, latest_evaluation(instance, key)) for key in keys)
     return sorted(
         f"{key.asset_key.to_user_string()} {key.name}"
-        for key, record in latest.items()
-        if record.status.value == _NOT_HELD and _is_error(record.evaluation)
+        for key, record in latest
+        if record is not None and record.status is Status.FAILED and _is_error(record.evaluation)
     )
 
 

@@ -1,5 +1,9 @@
+"""What a check has found wrong in one run is not learned from in another."""
+
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
+from dagster._core.events import DagsterEvent, DagsterEventType
 
 from mlops.pipelines.lib.gate import stop_where_checks_failed
 
@@ -48,3 +52,22 @@ def test_warnings_and_checks_that_never_ran_hold_nothing_back() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         stop(instance, definitions(holds=False, severity=dg.AssetCheckSeverity.ERROR))
         stop(instance, checked(instance, holds=False, severity=dg.AssetCheckSeverity.WARN))
+
+
+def test_a_run_that_has_planned_a_check_and_not_come_to_it_hides_no_failure() -> None:
+    """As while a refresh is under way, and after one that stopped before it came to its checks."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = checked(instance, holds=False, severity=dg.AssetCheckSeverity.ERROR)
+        instance.create_run_for_job(made.resolve_implicit_global_asset_job_def())
+        run = instance.get_runs()[0]
+        planned = AssetCheckEvaluationPlanned(asset_key=dg.AssetKey("data"), check_name="is_right")
+        instance.report_dagster_event(
+            DagsterEvent(
+                DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value,
+                run.job_name,
+                event_specific_data=planned,
+            ),
+            run.run_id,
+        )
+        with pytest.raises(dg.Failure, match="data is_right"):
+            stop(instance, made)
