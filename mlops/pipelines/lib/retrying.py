@@ -12,7 +12,10 @@ AGAIN: Final = dg.RetryPolicy(max_retries=4, delay=5, backoff=dg.Backoff.EXPONEN
 
 @contextmanager
 def only_neighbours_again() -> Iterator[None]:
-    """Let the retry policy see what is away; whatever else goes wrong fails the step at once, in its own words."""
+    """Let the retry policy see what is away; whatever else goes wrong fails the step at once, in its own words.
+
+    Around a whole step, as its decorator: an import or a setting that fails within it is no neighbour that is away.
+    """
     try:
         yield
     except (dg.Failure, dg.RetryRequested):
@@ -25,6 +28,7 @@ def only_neighbours_again() -> Iterator[None]:
 
 def is_away(error: Exception) -> bool:
     """Whether a neighbour did not answer. Asked of an error and not before: those imports take seconds."""
+    from pyiceberg.exceptions import ServerError, ServiceUnavailableError, TooManyRequestsError
     from redis.exceptions import ConnectionError as RedisConnectionError
     from redis.exceptions import TimeoutError as RedisTimeoutError
     from requests.exceptions import RequestException
@@ -36,6 +40,7 @@ def is_away(error: Exception) -> bool:
 
     away = (
         *(ConnectionError, TimeoutError, RequestException, RedisConnectionError, RedisTimeoutError),
+        *(ServerError, ServiceUnavailableError, TooManyRequestsError),
         *(IngestRunningError, LakeUnavailableError, RegistryError, UnavailableError),
     )
     return isinstance(error, away)

@@ -9,7 +9,7 @@ from dagster_dbt import DbtCliResource, dbt_assets
 from mlops.pipelines.lib.dbt_project import Translator, manifest_of
 from mlops.pipelines.lib.dbt_results import found_in
 from mlops.pipelines.lib.places import DBT_PROJECT
-from mlops.pipelines.lib.retrying import AGAIN
+from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 
 TRANSLATOR: Final = Translator()
 # Unit tests are of the code: they run where it changes (`make test`), not whenever data come.
@@ -27,11 +27,12 @@ half of a build."""
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Run `dbt build`: a test that fails stops what is made of its model, the rest is built, and the step fails."""
-    build = dbt.cli(_BUILD, context=context, raise_on_error=False)
-    yield from build.stream()
-    if build.process.wait():
-        found = found_in(_results(build))
-        raise dg.Failure(f"dbt build: {found}", allow_retries=found.is_away)
+    with only_neighbours_again():
+        build = dbt.cli(_BUILD, context=context, raise_on_error=False)
+        yield from build.stream()
+        if build.process.wait():
+            found = found_in(_results(build))
+            raise dg.Failure(f"dbt build: {found}", allow_retries=found.is_away)
 
 
 def _results(build: Any) -> list[dict[str, Any]]:

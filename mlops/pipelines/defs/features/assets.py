@@ -25,6 +25,7 @@ DIFFERENT: Final = "different"
     deps=[["bronze", "payment_events"], ["bronze", "decisions"], ["gold", "fct_payments"], ["gold", "fct_decisions"]],
     description="Events in order of arrival, our scores, and labels made of events alone: what training reads.",
 )
+@only_neighbours_again()
 def history(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Read the past out of bronze, unless a check of what it is made of has found it wrong."""
     from mlops.pipelines.definitions import defs
@@ -34,9 +35,8 @@ def history(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 
     stop_where_checks_failed(context.instance, defs.resolve_asset_graph(), context.asset_key)
 
-    with only_neighbours_again():
-        reader = feature_export.LakeReader(open_catalog(lake_settings()))
-        made = feature_export.export(reader, places().history)
+    reader = feature_export.LakeReader(open_catalog(lake_settings()))
+    made = feature_export.export(reader, places().history)
     snapshots = {f"snapshot_{name}": str(number) for name, number in made.snapshots.items()}
     return dg.MaterializeResult(metadata={"events": made.events, "scores": made.scores, **snapshots})
 
@@ -51,17 +51,17 @@ def history(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     deps=[history],
     description="Every event's features as of itself, by the stream's transform; Feast and training read it.",
 )
+@only_neighbours_again()
 def offline() -> dg.MaterializeResult[None]:
     """Make them, once for all who read them."""
     from mlops.pipelines.lib import feature_export
     from mlops.training.history import event_table, fingerprint
 
     where = places()
-    with only_neighbours_again():
-        table = event_table(where.history, where.training)
-        made = where.training / fingerprint(where.history)
-        feature_export.publish(made, where.features)
-        feature_export.prune(where.training, keep=made)
+    table = event_table(where.history, where.training)
+    made = where.training / fingerprint(where.history)
+    feature_export.publish(made, where.features)
+    feature_export.prune(where.training, keep=made)
     return dg.MaterializeResult(metadata={"events": table.num_rows, "columns": table.num_columns, "made": made.name})
 
 
@@ -74,6 +74,7 @@ def offline() -> dg.MaterializeResult[None]:
     deps=[offline],
     description="What the online store lacks of where the lake's history ends; what the stream wrote stays.",
 )
+@only_neighbours_again()
 def online() -> dg.MaterializeResult[None]:
     """Compare and fill in."""
     from mlops.pipelines.lib.online_features import OnlineStore, Standing, materialise
@@ -84,7 +85,6 @@ def online() -> dg.MaterializeResult[None]:
         raise LakeSettingsError("TIDEGATE_REDIS_URL is not set: it says where the online store is")
     states = where.training / fingerprint(where.history) / STATES_FILE
     now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
-    with only_neighbours_again():
-        found = materialise(states, OnlineStore(redis.get_secret_value()), now)
+    found = materialise(states, OnlineStore(redis.get_secret_value()), now)
     counts = {each.value: found.standings.get(each, 0) for each in Standing}
     return dg.MaterializeResult(metadata={**counts, "too_old": found.too_old, "compared": found.compared})

@@ -19,6 +19,7 @@ _MOST_TOLD: Final = 5
     pool="features",
     description="Rows of some customers, cards and merchants, made again from bronze, hold what had arrived by then.",
 )
+@only_neighbours_again()
 def point_in_time() -> dg.AssetCheckResult:
     """Make them again, each from its own past alone, in the order in which bronze says that it arrived."""
     from mlops.pipelines.lib import feature_export
@@ -28,9 +29,8 @@ def point_in_time() -> dg.AssetCheckResult:
 
     where = places()
     made = where.training / fingerprint(where.history)
-    with only_neighbours_again():
-        bronze = feature_export.LakeReader(open_catalog(lake_settings()), feature_export.snapshots_of(where.history))
-        found = compared(bronze, made, seed=1)
+    bronze = feature_export.LakeReader(open_catalog(lake_settings()), feature_export.snapshots_of(where.history))
+    found = compared(bronze, made, seed=1)
     return dg.AssetCheckResult(
         passed=not found.faults,
         metadata={

@@ -27,11 +27,11 @@ def _bronze(source: str) -> dg.AssetsDefinition:
         description=f"What {source} has got since the last time, each row once; rows that break a rule go to "
         "bronze.rejected_rows.",
     )
+    @only_neighbours_again()
     def asset() -> dg.MaterializeResult[None]:
         from mlops.pipelines.lib.ingest import ingest
 
-        with only_neighbours_again():
-            report = ingest(source, lake_settings())
+        report = ingest(source, lake_settings())
         return dg.MaterializeResult(
             metadata={
                 "rows": report.rows,

@@ -19,14 +19,14 @@ def _day_of(source: str) -> dg.OpDefinition:
         retry_policy=AGAIN,
         description=f"The day's rows of {source} in bronze are replaced by those of PostgreSQL.",
     )
+    @only_neighbours_again()
     def op(context: dg.OpExecutionContext) -> None:
         from mlops.pipelines.lib.ingest import backfill as backfill_day
         from mlops.pipelines.lib.left_behind import left_behind, what_to_do
 
         day = context.partition_time_window.start.date()
-        with only_neighbours_again():
-            report = backfill_day(source, day, lake_settings())
-            days = left_behind(SOURCES[source], lake_settings())
+        report = backfill_day(source, day, lake_settings())
+        days = left_behind(SOURCES[source], lake_settings())
         context.log.info("%s %s: %d rows, %d rejected", source, day, report.rows, report.rejected)
         if days:
             context.log.warning(what_to_do(SOURCES[source], days))

@@ -1,7 +1,8 @@
 """One asset for each table that ingest writes and one for all that dbt builds, with what was found and left."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
@@ -9,6 +10,9 @@ from mlops.pipelines.defs.dbt.assets import DBT_POOL, models
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.pipelines.lib.sources import ALL, NAMESPACE, REJECTED
 from mlops.pipelines.settings import lake_settings
+
+if TYPE_CHECKING:
+    from mlops.pipelines.lib.maintenance import Maintained
 
 _FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8), warn_window=timedelta(days=2))
 TABLES: Final = (*(f"{NAMESPACE}.{source}" for source in ALL), REJECTED)
@@ -29,12 +33,12 @@ def _maintained(table: str) -> dg.AssetsDefinition:
         deps=[table.split(".")],
         description=f"{table} compacted, its old snapshots expired, files that nobody owns removed.",
     )
+    @only_neighbours_again()
     def maintained() -> dg.MaterializeResult[None]:
         from mlops.pipelines.lib.maintenance import maintain
 
-        with only_neighbours_again():
-            # None of a table that nothing came to yet.
-            found = list(maintain(lake_settings(), [table]))
+        # None of a table that nothing came to yet.
+        found = list(maintain(lake_settings(), [table]))
         return dg.MaterializeResult(metadata={name: value for each in found for name, value in each.metadata().items()})
 
     return maintained
@@ -52,17 +56,27 @@ def _maintained(table: str) -> dg.AssetsDefinition:
     description="What ingest does not write (silver, gold, marts, and what dbt once built), as the catalog lists it: "
     "compacted, replaced states expired, columns that were dropped taken out of the files.",
 )
-def built_by_dbt() -> dg.MaterializeResult[None]:
-    """One table after the other."""
+@only_neighbours_again()
+def built_by_dbt(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """One table after the other; what was done before one failed is told all the same."""
+    from mlops.pipelines.lib.catalog import LakeUnavailableError
     from mlops.pipelines.lib.maintenance import maintain, tables_beside
 
-    settings = lake_settings()
-    with only_neighbours_again():
-        tables = tables_beside(settings, TABLES)
-        found = list(maintain(settings, tables)) if tables else []
-    told = "\n".join(f"- {each}" for each in found)
-    totals = {name: sum(each.metadata()[name] for each in found) for name in (found[0].metadata() if found else ())}
-    return dg.MaterializeResult(metadata={"tables": len(found), "each": dg.MetadataValue.md(told or "none"), **totals})
+    settings, found = lake_settings(), []
+    try:
+        if tables := tables_beside(settings, TABLES):
+            for each in maintain(settings, tables):
+                found.append(each)
+                context.log.info(str(each))
+    except LakeUnavailableError as error:
+        raise dg.Failure(str(error), metadata=_told(found)) from error
+    return dg.MaterializeResult(metadata=_told(found))
+
+
+def _told(found: Sequence["Maintained"]) -> dict[str, Any]:
+    each = "\n".join(f"- {one}" for one in found)
+    totals = {name: sum(one.metadata()[name] for one in found) for name in (found[0].metadata() if found else ())}
+    return {"tables": len(found), "each": dg.MetadataValue.md(each or "none"), **totals}
 
 
 MAINTENANCE: Final = [*map(_maintained, TABLES), built_by_dbt]

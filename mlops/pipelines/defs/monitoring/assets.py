@@ -19,12 +19,12 @@ _FRESH: Final = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), 
     freshness_policy=_FRESH,
     description="Skew, drift and performance of the last seven days, a row a version, feature and day.",
 )
+@only_neighbours_again()
 def findings() -> dg.MaterializeResult[None]:
     """Run both jobs. An alert is a finding and no fault of this: the sensor `drift_alarm` reads it."""
     from mlops.pipelines.lib.watching import watched
 
-    with only_neighbours_again():
-        found = watched()
+    found = watched()
     report = dg.MetadataValue.md("```\n" + "\n".join(found.lines) + "\n```")
     return dg.MaterializeResult(metadata={"state": found.state, "report": report})
 

@@ -27,13 +27,13 @@ def _rows_agree(source: str) -> dg.AssetChecksDefinition:
         pool=f"ingest_{source}",
         description="Keys that PostgreSQL had stored by the watermark are in bronze, each once, or rejected; by day.",
     )
+    @only_neighbours_again()
     def rows_agree() -> dg.AssetCheckResult:
         from mlops.pipelines.lib.catalog import open_catalog
         from mlops.pipelines.lib.row_counts import compared, what_to_do
 
         settings = lake_settings()
-        with only_neighbours_again():
-            found = compared(SOURCES[source], open_catalog(settings), settings)
+        found = compared(SOURCES[source], open_catalog(settings), settings)
         told = "\n".join(f"- {day}: {words}" for day, words in list(found.differing.items())[:_MOST_DAYS])
         return dg.AssetCheckResult(
             passed=not found.differing,
@@ -62,14 +62,14 @@ def _rejected_share(source: str) -> dg.AssetChecksDefinition:
         description="Of the last day's rows no larger share was rejected than row_rules.yaml allows, however small the "
         "batches that they came in. Stops what is made of them from least_a_day rejected rows on; of fewer it warns.",
     )
+    @only_neighbours_again()
     def rejected_share() -> dg.AssetCheckResult:
         from mlops.pipelines.lib.rejected import told_counts
         from mlops.pipelines.lib.rejected_share import share_of_day
         from mlops.pipelines.lib.row_rules import row_rules
 
         limit = row_rules(source).limit
-        with only_neighbours_again():
-            found = share_of_day(source, lake_settings(), datetime.fromtimestamp(time.time_ns() / 1e9, UTC))
+        found = share_of_day(source, lake_settings(), datetime.fromtimestamp(time.time_ns() / 1e9, UTC))
         return dg.AssetCheckResult(
             passed=not found.is_over(limit),
             severity=dg.AssetCheckSeverity.ERROR if found.stops(limit) else dg.AssetCheckSeverity.WARN,
@@ -98,11 +98,11 @@ def _keys_in_bronze(source: str) -> dg.AssetChecksDefinition:
         retry_policy=AGAIN,
         description="Silver has no row that a backfill or a rebuild has taken out of bronze.",
     )
+    @only_neighbours_again()
     def keys_in_bronze() -> dg.AssetCheckResult:
         from mlops.pipelines.lib.left_behind import left_behind, what_to_do
 
-        with only_neighbours_again():
-            days = left_behind(SOURCES[source], lake_settings())
+        days = left_behind(SOURCES[source], lake_settings())
         return dg.AssetCheckResult(
             passed=not days,
             description=what_to_do(SOURCES[source], days) if days else None,
@@ -125,11 +125,11 @@ REJECTED_SHARE: Final = [_rejected_share(source) for source in (*SOURCES, PREDIC
     pool=DBT_POOL,
     description="Totals of gold are PostgreSQL's, to the minor unit, in each currency by itself.",
 )
+@only_neighbours_again()
 def money_agrees() -> dg.AssetCheckResult:
     """Compare them."""
     from mlops.pipelines.lib.reconciliation import as_text, reconcile
 
-    with only_neighbours_again():
-        totals, found = reconcile(lake_settings())
+    totals, found = reconcile(lake_settings())
     text = dg.MetadataValue.md(f"```\n{as_text(totals, found)}\n```")
     return dg.AssetCheckResult(passed=not found, metadata={"differences": len(found), "totals": text})

@@ -47,12 +47,12 @@ def _candidate(model: str) -> dg.AssetsDefinition:
         deps=[["features", "offline"], ["features", "history"]],
         description=f"A {model} model of the lake's history, registered as the challenger of who serves.",
     )
+    @only_neighbours_again()
     def candidate() -> dg.MaterializeResult[None]:
         from mlops.pipelines.lib.learning import learn
 
         where = places()
-        with only_neighbours_again():
-            learned = learn(_registry(), model, where.history, where.training, _now_ms())
+        learned = learn(_registry(), model, where.history, where.training, _now_ms())
         report = dg.MetadataValue.md("```\n" + "\n".join(learned.lines or [learned.too_short or ""]) + "\n```")
         return dg.MaterializeResult(
             metadata={
@@ -75,11 +75,11 @@ def _evaluation(model: str) -> dg.AssetsDefinition:
         deps=[candidate_key(model)],
         description=f"What the policy says of the challenger of {model}; a replay first, where it asks for one.",
     )
+    @only_neighbours_again()
     def evaluation() -> dg.MaterializeResult[None]:
         from mlops.pipelines.lib.learning import evaluate
 
-        with only_neighbours_again():
-            found = evaluate(_registry(), model, places().history)
+        found = evaluate(_registry(), model, places().history)
         return dg.MaterializeResult(
             metadata={
                 "challenger": found.challenger or _NONE,
@@ -103,13 +103,13 @@ def _champion(model: str) -> dg.AssetsDefinition:
         deps=[evaluation_key(model)],
         description=f"Who serves for {model}: the challenger, if the policy lets it; nothing is forced.",
     )
+    @only_neighbours_again()
     def champion(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from mlops.pipelines.lib.learning import decide
         from mlops.registry.promotion import Order
 
         order = Order(f"dagster run {context.run.run_id}", _now_ms(), _WHY)
-        with only_neighbours_again():
-            decided = decide(_registry(), model, order)
+        decided = decide(_registry(), model, order)
         return dg.MaterializeResult(
             metadata={
                 "serves": decided.serves or _NONE,
