@@ -126,8 +126,11 @@ class AcknowledgedProducer:
             self._fatal = str(error.name())
 
     def _poll(self) -> None:
-        self._producer.poll(0)
-        self._timer = self._loop.call_later(_POLL_SECONDS if self._in_flight else _IDLE_POLL_SECONDS, self._poll)
+        try:
+            self._producer.poll(0)
+        finally:
+            # Also after an error, which the loop logs: what else is in flight has no outcome yet.
+            self._timer = self._loop.call_later(_POLL_SECONDS if self._in_flight else _IDLE_POLL_SECONDS, self._poll)
 
     def _delivered(self, done: asyncio.Future[None], error: KafkaError | None, _: Message) -> None:
         self._in_flight.discard(done)

@@ -8,6 +8,9 @@ from services.runtime.errors import DeployStepMissingError, NeighbourUnavailable
 from services.runtime.settings import RegistrySettings
 
 _NOT_FOUND = 404
+# Without these the client waits for ever for a registry that takes calls and answers none, and for minutes in between:
+# whoever asks here tries again anyway.
+_PATIENCE = {"timeout": 3.0, "max.retries": 1}
 
 
 class RegistrySchemaIds:
@@ -15,7 +18,7 @@ class RegistrySchemaIds:
 
     def __init__(self, settings: RegistrySettings) -> None:
         self._url = settings.schema_registry_url
-        self._client = SchemaRegistryClient(settings.client_config())
+        self._client = SchemaRegistryClient({**settings.client_config(), **_PATIENCE})
 
     def latest(self, subject: str) -> int:
         """Id of the newest schema of a subject."""

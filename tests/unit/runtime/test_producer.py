@@ -1,6 +1,7 @@
 """A producer gives each message one outcome. On a real librdkafka without a broker, so that it opens no socket."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,20 @@ async def test_a_waiter_that_gave_up_is_not_told() -> None:
     await asyncio.sleep(0)
     assert await made.close(0) == 1
     assert waiting.cancelled()
+
+
+async def test_whatever_is_raised_while_it_polls_each_message_still_gets_its_outcome() -> None:
+    """librdkafka's callbacks may raise out of a poll, as after a fatal error: nobody would poll again."""
+
+    def broken(_: str) -> None:
+        raise SystemError("as told")
+
+    config = {"statistics.interval.ms": 10, "stats_cb": broken}
+    raised: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+    made = AcknowledgedProducer(config, delivery_timeout_ms=200, max_message_bytes=1_000_000)
+    [waiting] = await in_flight(made, 1)
+    with pytest.raises(NeighbourUnavailableError, match="_MSG_TIMED_OUT"):
+        await asyncio.wait_for(waiting, 10)
+    assert raised
+    await made.close(0)
