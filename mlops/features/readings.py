@@ -80,7 +80,7 @@ def amounts_like_latest(state: EventState, start: int, end: int) -> "Sequence[in
     if end <= start:
         return ()
     currency, currencies = state.currencies[end - 1], state.currencies[start:end]
-    amounts = state.amounts[start:end]
+    amounts = state.amounts[start:end].tolist()  # a column would make each number anew whenever it is read
     if currencies.count(currency) == len(currencies):
         return amounts
     return [amount for amount, each in zip(amounts, currencies, strict=True) if each == currency]

@@ -6,11 +6,10 @@ constants here; what lies at or before a state's floor is forgotten, and a fact 
 
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
 from struct import Struct
 from struct import error as struct_error
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -124,9 +123,6 @@ _ENTITIES: Final = {number: entity for entity, number in _NUMBERS.items()}
 
 # Bytes before the first part: version and kind.
 _HEAD: Final = 2
-# Kinds of parts besides the arrays, whose kind is their type code.
-_INT: Final = "int"
-_BYTES: Final = "bytes"
 
 _Part: TypeAlias = "int | bytes | array[int]"
 _Field: TypeAlias = "_Part | Marks | HourCounts"
@@ -146,13 +142,23 @@ def decode(data: bytes) -> State:
     if version != VERSION or number not in _ENTITIES:
         raise StateFormatError(f"a state of version {version} and kind {number}; this code reads version {VERSION}")
     entity = _ENTITIES[number]
-    model = _EMPTY[entity]
-    parts = iter(_taken(data, _KINDS[entity]))
-    read: list[Any] = [_like(field, parts) for field in _fields(model)]
-    state: State = type(model)(entity, *read)
+    numbers, columns = _taken(data, _LAYOUTS[entity])
+    state = _merchant(numbers, columns) if entity is Entity.MERCHANT else _events(entity, numbers, columns)
     if not _is_even(state):
         raise StateFormatError("columns of different lengths")
     return state
+
+
+def _events(entity: Entity, numbers: Sequence[int], columns: Sequence[Any]) -> EventState:
+    fields: list[Any] = [*numbers, *columns[:-6], Marks(*columns[-6:-3]), Marks(*columns[-3:])]
+    return EventState(entity, *fields)
+
+
+def _merchant(numbers: Sequence[int], columns: Sequence[Any]) -> MerchantState:
+    counted = 1 + len(Counted)
+    hours, *totals = columns[:counted]
+    fields: list[Any] = [*numbers, HourCounts(hours, tuple(totals)), *columns[counted:]]
+    return MerchantState(Entity.MERCHANT, *fields)
 
 
 def _is_even(state: State) -> bool:
@@ -210,48 +216,40 @@ def _little_endian(column: "array[int]") -> "array[int]":
     return swapped
 
 
-def _like(model: _Field, parts: Iterator[Any]) -> _Field:
-    """A field of the same kind, made of the parts that come next."""
-    match model:
-        case Marks():
-            return Marks(*islice(parts, len(model)))
-        case HourCounts(_, totals):
-            return HourCounts(next(parts), tuple(islice(parts, len(totals))))
-        case _:
-            part: _Part = next(parts)
-            return part
+class _Layout(NamedTuple):
+    """How the parts of a kind of state follow each other: all of its numbers, then its columns."""
+
+    numbers: Struct
+    # An array's type code for each column; none for bytes.
+    columns: tuple[str | None, ...]
 
 
-def _kind(part: _Part) -> str:
-    """An array's type code; of the others a letter that no array has."""
-    return part.typecode if isinstance(part, array) else _INT if isinstance(part, int) else _BYTES
+def _layout(state: State) -> _Layout:
+    parts = [part for field in _fields(state) for part in _parts(field)]
+    columns = [part for part in parts if not isinstance(part, int)]
+    if parts[-len(columns) :] != columns:
+        raise TypeError("a state's numbers come before its columns")
+    kinds = (part.typecode if isinstance(part, array) else None for part in columns)
+    return _Layout(Struct(f"<{len(parts) - len(columns)}q"), tuple(kinds))
 
 
-def _taken(data: bytes, kinds: Sequence[str]) -> list[_Part]:
-    """Bytes taken apart in the order they were put together. In one loop: a read of the store decodes three states."""
-    taken: list[_Part] = []
-    at, end = _HEAD, len(data)
+_LAYOUTS: Final = {entity: _layout(empty(entity)) for entity in Entity}
+
+
+def _taken(data: bytes, layout: _Layout) -> tuple[tuple[int, ...], list[Any]]:
+    """Numbers and columns taken apart. In one loop: a read of the store decodes three states."""
+    columns: list[bytes | array[int]] = []
+    at, end = _HEAD + layout.numbers.size, len(data)
     try:
-        for kind in kinds:
-            if kind == _INT:
-                (number,) = _NUMBER.unpack_from(data, at)
-                taken.append(number)
-                at += _NUMBER.size
-                continue
+        numbers = layout.numbers.unpack_from(data, _HEAD)
+        for kind in layout.columns:
             (length,) = _LENGTH.unpack_from(data, at)
-            at += _LENGTH.size
-            part = data[at : at + length]
-            at += length
-            taken.append(part if kind == _BYTES else _little_endian(array(kind, part)))
+            start = at + _LENGTH.size
+            at = start + length
+            column = data[start:at]
+            columns.append(column if kind is None else _little_endian(array(kind, column)))
     except (struct_error, ValueError) as error:
         raise StateFormatError(f"a state or one of its columns is cut off: {error}") from error
     if at != end:
         raise StateFormatError("a state is cut off" if at > end else "bytes behind the end of a state")
-    return taken
-
-
-_EMPTY: Final = {entity: empty(entity) for entity in Entity}
-# The kind of each part of an entity's state, in turn.
-_KINDS: Final = {
-    entity: tuple(_kind(part) for field in _fields(model) for part in _parts(field)) for entity, model in _EMPTY.items()
-}
+    return numbers, columns
