@@ -66,7 +66,7 @@ async def test_a_waiter_that_gave_up_is_not_told() -> None:
 
 
 async def test_whatever_is_raised_while_it_polls_each_message_still_gets_its_outcome() -> None:
-    """librdkafka's callbacks may raise out of a poll, as after a fatal error: nobody would poll again."""
+    """What librdkafka calls back may raise out of a poll, as after a fatal error: nobody would poll again."""
 
     def broken(_: str) -> None:
         raise SystemError("as told")
