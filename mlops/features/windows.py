@@ -122,5 +122,11 @@ class HourCounts(NamedTuple):
         position = bisect_right(self.hours, hour)
         if not position:
             return self
-        totals = (array(COUNTS, [total - each[position - 1] for total in each[position:]]) for each in self.totals)
+        totals = (_since(each, position) for each in self.totals)
         return HourCounts(self.hours[position:], tuple(totals))
+
+
+def _since(totals: "array[int]", position: int) -> "array[int]":
+    """The totals from a position on, of what was counted from there on."""
+    before = totals[position - 1]
+    return array(COUNTS, [total - before for total in totals[position:]])
