@@ -26,9 +26,12 @@ from services.runtime.producer import AcknowledgedProducer
 from services.runtime.registry import RegistrySchemaIds
 from services.runtime.settings import KafkaSettings, RegistrySettings, read_settings
 from services.runtime.telemetry import is_tracing, logger, tracer
+from services.runtime.topic_limits import refuse_small_topics
 
 # What the topics take: proto/topics, max_message_bytes. A body is at most 1 MiB and its decoded part is no longer.
 _MAX_MESSAGE_BYTES = 4_194_304
+# Of key, headers and receipt.
+_MOST_BESIDES_BODY = 65_536
 _BACKLOG = 2_048
 
 _log = logger("gateway")
@@ -51,7 +54,14 @@ async def serve(
     listener = _listen(settings.gateway_host, settings.gateway_port)
     clock = SystemClock()
     config = kafka.producer_config()
-    inbox = KafkaInbox(lambda: _producer(settings, config), RegistrySchemaIds(registry), TOPICS, clock)
+    largest = 2 * settings.gateway_max_body_bytes + _MOST_BESIDES_BODY
+    inbox = KafkaInbox(
+        lambda: _producer(settings, config),
+        RegistrySchemaIds(registry),
+        TOPICS,
+        clock,
+        check_limits=lambda: refuse_small_topics(config, TOPICS, largest),
+    )
     drift = DriftCount("stripe", settings.gateway_drift_series)
     endpoint = settings.stripe_endpoint()
     if endpoint is None:

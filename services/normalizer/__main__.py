@@ -21,7 +21,7 @@ from services.normalizer.pipeline import Pipeline
 from services.normalizer.ports import Stream, StreamHeldError
 from services.normalizer.service import EXIT_FAILED, EXIT_STOPPED, serve
 from services.normalizer.settings import NormalizerSettings
-from services.normalizer.sources import MAX_MESSAGE_BYTES, TOPICS, Topics
+from services.normalizer.sources import LARGEST_MESSAGE_BYTES, MAX_MESSAGE_BYTES, TOPICS, Topics
 from services.runtime.clock import SystemClock, SystemIds
 from services.runtime.errors import NeighbourUnavailableError
 from services.runtime.flood import FloodLimit
@@ -32,6 +32,7 @@ from services.runtime.registry import RegistrySchemaIds
 from services.runtime.serde import SchemaIds
 from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings, read_settings
 from services.runtime.telemetry import logger
+from services.runtime.topic_limits import refuse_small_topics
 
 _log = logger(__name__)
 
@@ -68,6 +69,7 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
     def connect() -> tuple[Stream, Pipeline]:
         config = kafka.client_config()
         _refuse_while_held(config, topics)
+        refuse_small_topics(config, (topics.normalized, topics.failures), LARGEST_MESSAGE_BYTES)
         traced = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
         pipeline = Pipeline(topics, schema_ids(), normalizer, traced=traced)
         producer = TransactionalProducer(

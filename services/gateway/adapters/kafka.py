@@ -44,9 +44,18 @@ class KafkaInbox:
     """Where webhooks are stored. Must be made and used on one event loop; `watch` must run for it to become ready."""
 
     def __init__(
-        self, connect: Callable[[], Broker], ids: SchemaIds, topics: Mapping[str, type[Message]], clock: Clock
+        self,
+        connect: Callable[[], Broker],
+        ids: SchemaIds,
+        topics: Mapping[str, type[Message]],
+        clock: Clock,
+        *,
+        check_limits: Callable[[], None] = lambda: None,
     ) -> None:
+        """`check_limits` raises where a topic takes no message as large as a webhook's; asked until it does not."""
         self._connect = connect
+        self._check_limits = check_limits
+        self._limits_checked = False
         self._broker = connect()
         self._ids = ids
         self._topics = topics
@@ -105,7 +114,12 @@ class KafkaInbox:
             if topic not in self._serdes:
                 self._serdes[topic] = TopicSerde(topic, message_type, self._ids)
         missing = self._broker.missing_topics(self._topics, _PROBE_SECONDS)
-        return f"Kafka has no topic {', '.join(missing)}; `make up` creates them" if missing else None
+        if missing:
+            return f"Kafka has no topic {', '.join(missing)}; `make up` creates them"
+        if not self._limits_checked:
+            self._check_limits()
+            self._limits_checked = True
+        return None
 
     async def _replace_broker(self, reason: str) -> None:
         _log.error("broker.unavailable", reason=reason, action="the producer is replaced")

@@ -120,6 +120,30 @@ async def test_missing_topics_are_named(decided: Publish) -> None:
     assert "webhooks.dlq" in missing(inbox)
 
 
+async def test_topics_that_take_no_message_as_large_as_a_webhooks_are_told_before_the_first_and_asked_of_until_they_do(
+    broker: InMemoryBroker,
+) -> None:
+    """Such a message would be answered 503 for as long as its provider sends it, and then be lost."""
+    told: list[Exception] = [
+        DeployStepMissingError("raise max.message.bytes"),
+        NeighbourUnavailableError("Kafka", "_X"),
+    ]
+    asked = 0
+
+    def check_limits() -> None:
+        nonlocal asked
+        asked += 1
+        if told:
+            raise told.pop(0)
+
+    inbox = KafkaInbox(lambda: broker, FixedSchemaIds(), TOPICS, FrozenClock(NOW), check_limits=check_limits)
+    await inbox.check()
+    assert missing(inbox) == "raise max.message.bytes"
+    for _ in range(3):
+        await inbox.check()
+    assert (inbox.unready, asked) == (None, 3)
+
+
 async def test_an_acknowledgement_during_a_failing_check_says_more_than_the_check(decided: Publish) -> None:
     broker = SlowToAnswer(TOPICS)
     clock = FrozenClock(NOW)
