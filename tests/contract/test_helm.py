@@ -1,5 +1,6 @@
 """The Helm chart tells the same processes the same as compose.yaml, and Kubernetes takes what it makes."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ OF_CLUSTERS = {
     "TIDEGATE_MLFLOW_AUTH",
     "TIDEGATE_TEMPORAL_API_KEY",
 }
-OF_CLUSTERS |= {"TIDEGATE_TRINO_PASSWORD", "TIDEGATE_TRINO_METHOD", "TIDEGATE_SUPERSET_BEHIND_TLS"}
+OF_CLUSTERS |= {"TIDEGATE_TRINO_PASSWORD", "TIDEGATE_SUPERSET_BEHIND_TLS"}
 PROCESSES: dict[str, tuple[type[TidegateSettings], ...]] = {
     "gateway": (GatewaySettings, KafkaSettings, RegistrySettings),
     "normalizer": (ProcessSettings, NormalizerSettings, KafkaSettings, RegistrySettings),
@@ -173,7 +174,15 @@ def test_every_process_enters_postgresql_as_its_own_role(chart: list[Manifest]) 
 @pytest.mark.parametrize("version", ["1.27.0", "1.32.0", "1.37.0"])
 def test_kubernetes_takes_every_manifest(chart: list[Manifest], version: str) -> None:
     known = [made for made in chart if made["kind"] != "ServiceMonitor"]  # which is the Prometheus operator's
-    assert {made["kind"] for made in known} >= {"Deployment", "StatefulSet", "Job", "CronJob", "Service", "Ingress"}
+    assert {made["kind"] for made in known} >= {
+        "Deployment",
+        "StatefulSet",
+        "Job",
+        "CronJob",
+        "Service",
+        "Ingress",
+        "NetworkPolicy",
+    }
     assert {made["metadata"]["name"]: faults(made, version) for made in known if faults(made, version)} == {}
 
 
@@ -259,6 +268,41 @@ def test_the_gateway_alone_is_reached_from_outside(chart: list[Manifest]) -> Non
     (path,) = rule["http"]["paths"]
     assert (path["path"], path["backend"]["service"]["name"]) == ("/webhooks", "tidegate-gateway")
     assert {service["spec"].get("type", "ClusterIP") for service in of_kind(chart, "Service").values()} == {"ClusterIP"}
+
+
+def test_who_is_no_pod_of_the_release_reaches_the_gateway_alone(chart: list[Manifest]) -> None:
+    """Dagster asks nobody for a password."""
+    policies = {name: made["spec"] for name, made in of_kind(chart, "NetworkPolicy").items()}
+    assert {tuple(policy["policyTypes"]) for policy in policies.values()} == {("Ingress",)}
+    everything = {"matchLabels": {"app.kubernetes.io/name": "tidegate", "app.kubernetes.io/instance": "tidegate"}}
+    assert policies["release"]["podSelector"] == everything
+    assert policies["release"]["ingress"] == [{"from": [{"podSelector": everything}]}]
+    for name, made in workloads(chart).items():
+        assert everything["matchLabels"].items() <= made["spec"]["template"]["metadata"]["labels"].items(), name
+    gateway = workloads(chart)["gateway"]["spec"]["selector"]
+    assert (policies["gateway"]["podSelector"], policies["gateway"]["ingress"]) == (
+        gateway,
+        [{"ports": [{"port": "http"}]}],
+    )
+    prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    more = render("--values", str(EXAMPLE), "--set-json", f"networkPolicy.from={json.dumps([prometheus])}")
+    assert of_kind(more, "NetworkPolicy")["release"]["spec"]["ingress"][0]["from"] == [
+        {"podSelector": everything},
+        prometheus,
+    ]
+    assert not of_kind(render("--values", str(EXAMPLE), "--set=networkPolicy.enabled=false"), "NetworkPolicy")
+
+
+def test_authorities_of_ones_own_are_trusted_by_all(chart: list[Manifest]) -> None:
+    names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    assert not [name for container in containers(chart).values() for name in told(container) if name in names]
+    made = render("--values", str(EXAMPLE), "--set=authorities=own,monitoring.enabled=true")
+    for name, pod in pods(made).items():
+        assert {"name": "authorities", "configMap": {"name": "own"}} in pod["volumes"], name
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            (place,) = [one["mountPath"] for one in container["volumeMounts"] if one["name"] == "authorities"]
+            assert {told(container)[one] for one in names} == {f"{place}/ca.pem"}, name
+    assert {made["metadata"]["name"]: faults(made, "1.37.0") for made in made if faults(made, "1.37.0")} == {}
 
 
 def test_what_is_not_filled_in_is_named() -> None:

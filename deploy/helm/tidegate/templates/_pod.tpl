@@ -29,6 +29,12 @@
 - name: TIDEGATE_KAFKA_PROPERTIES_FILE
   value: /etc/tidegate/kafka.properties
 {{- end }}
+{{- if $root.Values.authorities }}
+{{- range list "REQUESTS_CA_BUNDLE" "SSL_CERT_FILE" }}
+- name: {{ . }}
+  value: /etc/tidegate-authorities/ca.pem
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* One container. Context: root, name, process, command, and optionally ports, probes, resources, pauseSeconds. */}}
@@ -70,6 +76,9 @@
     {{- if and .root.Values.kafkaProperties (has "kafka" .process.uses) }}
     - {name: kafka, mountPath: /etc/tidegate, readOnly: true}
     {{- end }}
+    {{- if .root.Values.authorities }}
+    - {name: authorities, mountPath: /etc/tidegate-authorities, readOnly: true}
+    {{- end }}
 {{- end }}
 
 {{/* Without service links: of a release named tidegate they would set TIDEGATE_GATEWAY_PORT, which is a setting. */}}
@@ -104,6 +113,10 @@ volumes:
   {{- if and .root.Values.kafkaProperties (has "kafka" .process.uses) }}
   - name: kafka
     secret: {secretName: {{ .root.Values.kafkaProperties }}}
+  {{- end }}
+  {{- with .root.Values.authorities }}
+  - name: authorities
+    configMap: {name: {{ . }}}
   {{- end }}
 {{- end }}
 
