@@ -22,12 +22,14 @@ Ask = Callable[[str], list[list[Any]]]
 
 @contextmanager
 def connected(settings: LakeSettings, what_for: str) -> Iterator[Ask]:
-    """One session: what is set within it holds to its end. LakeSettingsError where no address is set."""
+    """One session: what is set within it holds to its end. LakeSettingsError where no address is set, or an open one for a password."""
     if settings.trino_url is None:
         raise LakeSettingsError(
             f"TIDEGATE_TRINO_URL is not set: {what_for}; start Trino with `make up PROFILE=lake`, or name your own"
         )
     url, secret = urlsplit(settings.trino_url), settings.trino_password
+    if secret and url.scheme != "https":
+        raise LakeSettingsError("TIDEGATE_TRINO_PASSWORD goes over https alone, and TIDEGATE_TRINO_URL is not https")
     connect: Callable[..., Any] = trino.dbapi.connect
     connection = connect(
         host=url.hostname,
