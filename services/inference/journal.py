@@ -135,7 +135,8 @@ def _shadow(told: Told, case: Case, challenger: ServedModel) -> PredictionLogged
     ((verdict, _),) = challenger.outcomes([case])
     if verdict is None:
         return None
-    provenance = challenger.provenance(case, told.answer.provenance.predicted_at)
+    provenance = Provenance()
+    challenger.sign(provenance, case, told.answer.provenance.predicted_at)
     said = _Said(verdict.probability, verdict.moment_s)
     return _message(told, case, challenger, provenance, said, shadow=True)
 

@@ -73,15 +73,16 @@ class ChurnModel:
         return answer
 
     def _by_model(self, case: Case, verdict: Verdict, at: Timestamp) -> PredictResponse:
-        return PredictResponse(
+        answer = PredictResponse(
             churn_probability=verdict.probability,
             risk=self._risk(verdict.probability),
             horizon_days=self._served.horizon_days,
             reasons=verdict.reasons,
-            provenance=self._served.provenance(case, at),
             medium_threshold=self._medium,
             high_threshold=self._high,
         )
+        self._served.sign(answer.provenance, case, at)
+        return answer
 
     def _risk(self, probability: float) -> "ChurnRisk":
         if probability >= self._high:

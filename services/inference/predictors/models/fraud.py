@@ -39,14 +39,15 @@ class FraudModel:
         ]
 
     def _by_model(self, case: Case, verdict: Verdict, at: Timestamp) -> ScoreResponse:
-        return ScoreResponse(
+        answer = ScoreResponse(
             fraud_probability=verdict.probability,
             decision=self._decision(verdict.probability),
             review_threshold=self._review,
             block_threshold=self._block,
             reasons=verdict.reasons,
-            provenance=self._served.provenance(case, at),
         )
+        self._served.sign(answer.provenance, case, at)
+        return answer
 
     def _by_rules(self, case: Case, cause: "FallbackCause", at: Timestamp) -> ScoreResponse:
         (answer,) = self._rules.score([case], at)

@@ -135,11 +135,11 @@ class RetryModel:
     def _by_model(self, case: Case, verdict: Verdict, at: Timestamp) -> RecommendStrategyResponse:
         if case.prohibition is not None or not case.waiting_helps:
             (answer,) = self._rules.recommend([case], at)
-            answer.provenance.CopyFrom(self._served.provenance(case, at))
+            answer.ClearField("provenance")
+            self._served.sign(answer.provenance, case, at)
             return answer
-        answer = RecommendStrategyResponse(
-            decline_class=case.decline_class, provenance=self._served.provenance(case, at)
-        )
+        answer = RecommendStrategyResponse(decline_class=case.decline_class)
+        self._served.sign(answer.provenance, case, at)
         if verdict.moment_s is None:
             answer.action = RETRY_ACTION_UPDATE_PAYMENT_METHOD
             answer.reasons.append(_NOT_WORTH_IT)

@@ -35,6 +35,7 @@ class ServedModel:
     def __init__(self, model: ModelPort, inputs: Inputs | None = None) -> None:
         self.model = model
         self.inputs = inputs or Inputs(model.features)
+        self._made_by = Provenance(model_name=model.name, model_version=model.version, model_alias=model.alias)
 
     def outcomes(self, cases: Sequence[Case]) -> list[Outcome]:
         """One for each case, in order. The model is asked once, for all cases that it can be asked about."""
@@ -64,16 +65,11 @@ class ServedModel:
             self.model.failed(error)
             return [Outcome(None, FALLBACK_CAUSE_MODEL_ERROR)] * len(cases)
 
-    def provenance(self, case: Case, at: Timestamp) -> Provenance:
-        """Of an answer that the model gave."""
-        provenance = Provenance(
-            model_name=self.model.name,
-            model_version=self.model.version,
-            model_alias=self.model.alias,
-            predicted_at=at,
-        )
+    def sign(self, provenance: Provenance, case: Case, at: Timestamp) -> None:
+        """Put into the empty provenance of an answer that the model gave it."""
+        provenance.MergeFrom(self._made_by)
+        provenance.predicted_at.CopyFrom(at)
         self.inputs.tell_uses(provenance, case)
-        return provenance
 
     def fell_back(self, provenance: Provenance, case: Case, cause: "FallbackCause") -> None:
         """Put into the provenance of the rules' answer why it is theirs."""
