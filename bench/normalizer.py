@@ -55,7 +55,7 @@ def run() -> list[Result]:
 
 
 def _loop() -> Result:
-    pipeline = Pipeline(TOPICS, FixedSchemaIds(), stripe_normalizer(NormalizerSettings()), traced=False)
+    pipeline = Pipeline(TOPICS, FixedSchemaIds(), stripe_normalizer(NormalizerSettings()))
     records, now = charge_records(_MESSAGES), timestamp(_NOW)
     by_hand = HandWritten(FixedSchemaIds())
     ours = [_readable(result.outgoing) for result in pipeline.process(records, now)]

@@ -1,6 +1,5 @@
 """The normalizer's process: `python -m services.normalizer`; after a flood, `python -m services.normalizer resume`."""
 
-import os
 import signal
 import sys
 import threading
@@ -31,7 +30,7 @@ from services.runtime.readiness import Readiness
 from services.runtime.registry import RegistrySchemaIds
 from services.runtime.serde import SchemaIds
 from services.runtime.settings import KafkaSettings, ProcessSettings, RegistrySettings, read_settings
-from services.runtime.telemetry import logger
+from services.runtime.telemetry import is_tracing, logger, tracer
 from services.runtime.topic_limits import refuse_small_topics
 
 _log = logger(__name__)
@@ -70,8 +69,8 @@ def run(topics: Topics, schema_ids: Callable[[], SchemaIds]) -> int:
         config = kafka.client_config()
         _refuse_while_held(config, topics)
         refuse_small_topics(config, (topics.normalized, topics.failures), LARGEST_MESSAGE_BYTES)
-        traced = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
-        pipeline = Pipeline(topics, schema_ids(), normalizer, traced=traced)
+        spans = tracer("normalizer") if is_tracing() else None
+        pipeline = Pipeline(topics, schema_ids(), normalizer, spans)
         producer = TransactionalProducer(
             kafka.producer_config(),
             transactional_id=_transactional_id(topics, process),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from opentelemetry.trace import Tracer
 from tidegate.payments.v1.unified_payment_event_pb2 import DECLINE_CLASS_UNKNOWN, UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 
@@ -16,10 +17,9 @@ from services.runtime.errors import InvalidMessageError, Position
 from services.runtime.headers import EVENT_ID, RECEIPT_ID
 from services.runtime.producer import Outgoing
 from services.runtime.serde import SchemaIds, TopicSerde
-from services.runtime.telemetry import incoming_trace, logger, outgoing_trace, tracer
+from services.runtime.telemetry import incoming_trace, logger, outgoing_trace
 
 _log = logger(__name__)
-_tracer = tracer(__name__)
 # What a message takes along of its original's headers: what joins the hops, and nothing that may be a fault itself. Who
 # sends a webhook has a say in the trace's headers, and older messages on the topics may hold them at any length.
 _FOLLOWING_HEADERS = (RECEIPT_ID, EVENT_ID, "traceparent", "tracestate")
@@ -55,19 +55,21 @@ class LeftOut(NamedTuple):
 class Pipeline:
     """Turns batches into results. Raises NeighbourUnavailableError when a schema id is new and the registry is away."""
 
-    def __init__(self, topics: Topics, ids: SchemaIds, normalizer: Normalizer, *, traced: bool) -> None:
+    def __init__(self, topics: Topics, ids: SchemaIds, normalizer: Normalizer, spans: Tracer | None = None) -> None:
+        """Without `spans` none is made, and the trace context is sent on as it came."""
         self._readers: Mapping[str, TopicSerde[Any]] = {
             topic: TopicSerde(topic, message_type, ids) for topic, message_type in topics.inputs.items()
         }
         self._events = TopicSerde(topics.normalized, UnifiedPaymentEvent, ids)
         self._failures = TopicSerde(topics.failures, ValidationFailure, ids)
         self._normalizer = normalizer
-        self._traced = traced
+        self._spans = spans
 
     def process(self, records: Iterable[Record], now: Timestamp) -> Sequence[Result]:
         """A result for each record, in order."""
-        handle = self._handle_in_trace if self._traced else self._handle
-        return [handle(record, now) for record in records]
+        if self._spans is None:
+            return [self._handle(record, now) for record in records]
+        return [self._handle_in_trace(self._spans, record, now) for record in records]
 
     def put_aside(self, record: Record, result: Result, now: Timestamp) -> Result:
         """The failure in place of an event that the producer found too large."""
@@ -75,8 +77,8 @@ class Pipeline:
         broken = too_large(_size(result.outgoing))
         return self._failed(record, self._normalizer.reject(webhook, broken, record.position, now))
 
-    def _handle_in_trace(self, record: Record, now: Timestamp) -> Result:
-        with incoming_trace(record.headers), _tracer.start_as_current_span("normalize"):
+    def _handle_in_trace(self, spans: Tracer, record: Record, now: Timestamp) -> Result:
+        with incoming_trace(record.headers), spans.start_as_current_span("normalize"):
             return self._handle(replace(record, headers={**record.headers, **outgoing_trace()}), now)
 
     def _handle(self, record: Record, now: Timestamp) -> Result:

@@ -6,7 +6,7 @@ httpx costs about 1 ms of CPU for each request, more than the gateway that is to
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -21,11 +21,22 @@ class NoAnswerError(Exception):
     """No HTTP answer came: refused, reset, or too late."""
 
 
+async def _connect(protocol: asyncio.Protocol, url: SplitResult) -> None:
+    secure = ssl.create_default_context() if url.scheme == "https" else None
+    port = url.port or _PORTS[url.scheme]
+    await asyncio.get_running_loop().create_connection(lambda: protocol, str(url.hostname), port, ssl=secure)
+
+
+Connect = Callable[[asyncio.Protocol, SplitResult], Awaitable[None]]
+"""Connects a protocol to a URL's host; OSError where that cannot be done."""
+
+
 class HttpPoster:
     """Posts bodies to one URL over as many kept-alive connections as are needed at once."""
 
-    def __init__(self, url: str, timeout_seconds: float) -> None:
+    def __init__(self, url: str, timeout_seconds: float, connect: Connect = _connect) -> None:
         self._url = _checked(url)
+        self._open = connect
         self._timeout = timeout_seconds
         self._idle: deque[tuple[float, _Connection]] = deque()
         self._head = self._request_head()
@@ -76,10 +87,8 @@ class HttpPoster:
         return None
 
     async def _connect(self) -> "_Connection":
-        secure = ssl.create_default_context() if self._url.scheme == "https" else None
-        port = self._url.port or _PORTS[self._url.scheme]
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(_Connection, str(self._url.hostname), port, ssl=secure)
+        connection = _Connection()
+        await self._open(connection, self._url)
         return connection
 
     def _keep(self, connection: "_Connection") -> None:

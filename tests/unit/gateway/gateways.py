@@ -63,12 +63,13 @@ async def gateway(
     limits: Limits = LIMITS,
     *,
     is_ready: bool = True,
+    broker: InMemoryBroker | None = None,
     spans: Tracer | None = None,
 ) -> AsyncIterator[Rig]:
     """A gateway that has looked at its neighbours once, unless told otherwise."""
     clock = FrozenClock(NOW)
-    broker = InMemoryBroker(TOPICS)
-    inbox = KafkaInbox(lambda: broker, FixedSchemaIds(), TOPICS, clock)
+    kept = broker or InMemoryBroker(TOPICS)
+    inbox = KafkaInbox(lambda: kept, FixedSchemaIds(), TOPICS, clock)
     if is_ready:
         await inbox.check()
     drift = DriftCount("stripe", 2_000)
@@ -77,7 +78,7 @@ async def gateway(
     app = build(webhook, inbox, drift)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield Rig(app, webhook, inbox, broker, client, clock)
+        yield Rig(app, webhook, inbox, kept, client, clock)
 
 
 @dataclass

@@ -14,8 +14,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.testing import capture_logs
 
-from services.gateway import webhook as module
+from services.gateway.handler import TOPICS
 from services.runtime import headers as names
+from services.runtime.producer import Outgoing
+from tests.fakes.publisher import InMemoryBroker
 from tests.unit.gateway.events import CHARGE, NOW_SECONDS, event, header, sign
 from tests.unit.gateway.gateways import LIMITS, RawRequest, Rig, gateway, outcomes
 
@@ -304,16 +306,19 @@ async def test_while_stopping_every_answer_asks_to_close_the_connection(rig: Rig
     assert (response.status_code, response.headers["connection"]) == (202, "close")
 
 
-async def test_a_defect_of_ours_is_answered_503_and_told_without_content(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise ValueError("value out of range: 4242424242424242")
+class Defective(InMemoryBroker):
+    """Raises what no broker raises."""
 
-    monkeypatch.setattr(module, "handle", broken)
+    async def publish(self, message: Outgoing) -> None:
+        """Fail, and tell of the content."""
+        raise ValueError(f"value out of range: {message.value!r}")
+
+
+async def test_a_defect_of_ours_is_answered_503_and_told_without_content() -> None:
     before = outcomes()
-    with capture_logs() as logs:
-        response = await rig.post(BODY)
+    async with gateway(broker=Defective(TOPICS)) as rig:
+        with capture_logs() as logs:
+            response = await rig.post(event(carried={**CHARGE, "customer": "cus_4242"}))
     assert (response.status_code, response.headers["retry-after"]) == (503, "15")
     assert counted(before) == {"unavailable": 1}
     assert (logs[0]["event"], logs[0]["log_level"]) == ("webhook.failed", "error")

@@ -2,8 +2,8 @@
 
 import io
 import json
-import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -52,16 +52,14 @@ def test_an_artifact_against_the_rules_is_told_as_text_json_and_page(
     assert "fraud blocking" in written["html"].read_text()
 
 
-def test_what_was_asked_for_is_written_though_nobody_reads_the_summary(
-    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_asked_for_is_written_though_nobody_reads_the_summary(history: Path, tmp_path: Path) -> None:
     class Unread(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError(text)
 
     written = {kind: tmp_path / f"replay.{kind}" for kind in ("json", "html")}
-    monkeypatch.setattr(sys, "stdout", Unread())
-    replay("fraud", ("rules", "rules"), history, *(f"--{kind}={file}" for kind, file in written.items()))
+    with redirect_stdout(Unread()):
+        replay("fraud", ("rules", "rules"), history, *(f"--{kind}={file}" for kind, file in written.items()))
     assert json.loads(written["json"].read_text())["headline"] in written["html"].read_text()
 
 

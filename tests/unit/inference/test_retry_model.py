@@ -1,6 +1,6 @@
 """The retry model behind its port: when it says to try, when rules answer in its place, and that no rule is broken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from services.inference.case import seconds_up
 from services.inference.features import Features
 from services.inference.journal import Told, logged
 from services.inference.predictors.models.inputs import UnknownFeaturesError
-from services.inference.predictors.models.port import Rows
+from services.inference.predictors.models.port import Rows, Verdict
 from services.inference.predictors.models.served import ServedModel, UnfitModelError
 from services.inference.serving import CHALLENGER, CHAMPION, Models, Serving, fit, serving_by
 from services.runtime.contract import broken_rules
@@ -164,9 +164,16 @@ def test_whatever_fails_is_logged_once_without_its_text(folder: Path, told: Call
     assert "the amount" not in str(line)
 
 
-def test_a_model_that_fails_in_its_adapter_is_logged_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = LightGbmModel(folder, name="retry", version="3", alias="champion")
-    monkeypatch.setattr(model, "_paths", None)
+class Failing(LightGbmModel):
+    """Fails at every question."""
+
+    def judge(self, rows: Rows) -> Sequence[Verdict]:
+        """Raise."""
+        raise RuntimeError(f"the amount was {rows[0, 0]}")
+
+
+def test_a_model_that_fails_in_its_adapter_is_logged_once(folder: Path) -> None:
+    model = Failing(folder, name="retry", version="3", alias="champion")
     with capture_logs() as logs:
         answer = recommended(serving_by(TABLES)({("retry", CHAMPION): fit("retry", model)}), declined())
     assert answer.provenance.fallback_cause == FALLBACK_CAUSE_MODEL_ERROR

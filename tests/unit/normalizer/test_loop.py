@@ -27,7 +27,7 @@ from tests.unit.normalizer.tables import NORMALIZER
 
 TOPIC = "webhooks.stripe.charge"
 WRITER = TopicSerde(TOPIC, ChargeWebhook, FixedSchemaIds())
-PIPELINE = Pipeline(TOPICS, FixedSchemaIds(), NORMALIZER, traced=False)
+PIPELINE = Pipeline(TOPICS, FixedSchemaIds(), NORMALIZER)
 BAD = b"bad"
 
 

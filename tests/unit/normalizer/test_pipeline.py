@@ -8,7 +8,6 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
 
-from services.normalizer import pipeline as pipeline_module
 from services.normalizer.handler import Normalizer
 from services.normalizer.pipeline import Pipeline, Result
 from services.normalizer.sources import LARGEST_MESSAGE_BYTES, TOPICS
@@ -24,7 +23,7 @@ IDS = FixedSchemaIds()
 WRITER = TopicSerde(TOPIC, ChargeWebhook, IDS)
 EVENTS = TopicSerde(TOPICS.normalized, UnifiedPaymentEvent, IDS)
 FAILURES = TopicSerde(TOPICS.failures, ValidationFailure, IDS)
-PIPELINE = Pipeline(TOPICS, IDS, NORMALIZER, traced=False)
+PIPELINE = Pipeline(TOPICS, IDS, NORMALIZER)
 
 
 def record(value: bytes | None, headers: Mapping[str, str] | None = None, offset: int = 7) -> Record:
@@ -136,7 +135,7 @@ class DefectiveNormalizer(Normalizer):
 def test_a_defect_of_the_mapping_becomes_a_failure_that_does_not_repeat_it(capsys: pytest.CaptureFixture[str]) -> None:
     defective = DefectiveNormalizer([], {}, {})
     defective._compiled = NORMALIZER._compiled
-    result = processed(WRITER.encode(charge_webhook(number=4)), pipeline=Pipeline(TOPICS, IDS, defective, traced=False))
+    result = processed(WRITER.encode(charge_webhook(number=4)), pipeline=Pipeline(TOPICS, IDS, defective))
     failure = failure_in(result)
     assert failure.event_id == "stripe:evt_4"
     assert failure.violations[0].rule_id == "normalizer.defect"
@@ -149,15 +148,14 @@ class AwayIds(FixedSchemaIds):
 
 
 def test_a_registry_that_is_away_is_no_fault_of_the_message() -> None:
-    pipeline = Pipeline(TOPICS, AwayIds(), NORMALIZER, traced=False)
+    pipeline = Pipeline(TOPICS, AwayIds(), NORMALIZER)
     with pytest.raises(NeighbourUnavailableError):
         processed(b"\x00\x00\x00\x00\x01\x00abc", pipeline=pipeline)
 
 
-def test_a_traced_process_puts_its_span_between_the_hops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "_tracer", TracerProvider().get_tracer("test"))
+def test_a_traced_process_puts_its_span_between_the_hops() -> None:
     trace_id, span_id = "1" * 32, "2" * 16
-    traced = Pipeline(TOPICS, IDS, NORMALIZER, traced=True)
+    traced = Pipeline(TOPICS, IDS, NORMALIZER, TracerProvider().get_tracer("test"))
     sent = {"traceparent": f"00-{trace_id}-{span_id}-01"}
     _, trace, span, _ = (
         processed(WRITER.encode(charge_webhook()), sent, traced).outgoing.headers["traceparent"].split("-")

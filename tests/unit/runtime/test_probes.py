@@ -1,8 +1,6 @@
 """Probes answer what an orchestrating system asks."""
 
-import pytest
-
-from services.runtime.probes import ProbeServer, answer
+from services.runtime.probes import answer
 
 
 def test_ready_says_what_is_missing() -> None:
@@ -22,16 +20,3 @@ def test_metrics_are_prometheus_text() -> None:
 
 def test_another_path_names_the_right_ones() -> None:
     assert answer("/", lambda: None) == (404, "text/plain", b"paths: /healthz /readyz /metrics\n")
-
-
-def test_a_port_that_is_not_to_be_had_ends_the_process_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def taken(*_: object) -> None:
-        raise OSError(98, "Address already in use")
-
-    monkeypatch.setattr("services.runtime.probes.ThreadingHTTPServer", taken)
-    with pytest.raises(SystemExit) as ended:
-        ProbeServer("127.0.0.1", 9464, lambda: None)
-    assert str(ended.value) == (
-        "metrics and probes cannot be served on 127.0.0.1:9464 (Address already in use); "
-        "free the port or set TIDEGATE_METRICS_PORT, or TIDEGATE_METRICS_HOST, to another"
-    )

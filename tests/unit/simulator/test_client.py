@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import SplitResult
 
 import pytest
 
@@ -39,23 +40,19 @@ class Wire(asyncio.Transport):
 
 
 class Network:
-    """Stands in for the event loop's way of opening connections."""
+    """Connects to wires in memory."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], list[bytes] | None]) -> None:
+    def __init__(self, answer: Callable[[bytes], list[bytes] | None]) -> None:
         self.wires: list[Wire] = []
         self._answer = answer
-        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", self._open)
 
-    async def _open(self, factory: Callable[[], asyncio.Protocol], *_: Any, **__: Any) -> tuple[Wire, asyncio.Protocol]:
-        protocol = factory()
-        wire = Wire(protocol, self._answer)
-        self.wires.append(wire)
-        return wire, protocol
+    async def connect(self, protocol: asyncio.Protocol, _: SplitResult) -> None:
+        self.wires.append(Wire(protocol, self._answer))
 
 
-async def test_a_request_is_whole_and_its_status_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Network(monkeypatch, lambda _: [ACCEPTED])
-    async with HttpPoster(URL, 1.0) as poster:
+async def test_a_request_is_whole_and_its_status_is_returned() -> None:
+    network = Network(lambda _: [ACCEPTED])
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         assert await poster.post(b"{1}", {"stripe-signature": "t=1"}) == 202
     (request,) = network.wires[0].requests
     head, _, body = request.partition(b"\r\n\r\n")
@@ -65,65 +62,64 @@ async def test_a_request_is_whole_and_its_status_is_returned(monkeypatch: pytest
     assert body == b"{1}"
 
 
-async def test_an_answer_may_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    Network(monkeypatch, lambda _: [ACCEPTED[:20], ACCEPTED[20:40], ACCEPTED[40:]])
-    async with HttpPoster(URL, 1.0) as poster:
+async def test_an_answer_may_come_in_pieces() -> None:
+    network = Network(lambda _: [ACCEPTED[:20], ACCEPTED[20:40], ACCEPTED[40:]])
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         assert await poster.post(b"", {}) == 202
 
 
-async def test_a_connection_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Network(monkeypatch, lambda _: [ACCEPTED])
-    async with HttpPoster(URL, 1.0) as poster:
+async def test_a_connection_is_used_again() -> None:
+    network = Network(lambda _: [ACCEPTED])
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         await poster.post(b"1", {})
         await poster.post(b"2", {})
     assert len(network.wires) == 1
     assert len(network.wires[0].requests) == 2
 
 
-async def test_two_requests_at_once_take_two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Network(monkeypatch, lambda _: [ACCEPTED])
-    async with HttpPoster(URL, 1.0) as poster:
+async def test_two_requests_at_once_take_two_connections() -> None:
+    network = Network(lambda _: [ACCEPTED])
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         assert list(await asyncio.gather(poster.post(b"1", {}), poster.post(b"2", {}))) == [202, 202]
     assert len(network.wires) == 2
 
 
-async def test_a_connection_that_the_server_closes_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
     answer = b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-    network = Network(monkeypatch, lambda _: [answer])
-    async with HttpPoster(URL, 1.0) as poster:
+    network = Network(lambda _: [answer])
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         assert await poster.post(b"1", {}) == 413
         assert await poster.post(b"2", {}) == 413
     assert len(network.wires) == 2
 
 
-async def test_a_lost_connection_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    Network(monkeypatch, lambda _: None)
-    async with HttpPoster(URL, 1.0) as poster:
+async def test_a_lost_connection_is_no_answer() -> None:
+    network = Network(lambda _: None)
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         with pytest.raises(NoAnswerError, match="reset"):
             await poster.post(b"1", {})
 
 
-async def test_silence_is_no_answer_and_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Network(monkeypatch, lambda _: [])
-    async with HttpPoster(URL, 0.05) as poster:
+async def test_silence_is_no_answer_and_closes_the_connection() -> None:
+    network = Network(lambda _: [])
+    async with HttpPoster(URL, 0.05, network.connect) as poster:
         with pytest.raises(NoAnswerError, match="timeout"):
             await poster.post(b"1", {})
     assert network.wires[0].closed
 
 
-async def test_what_is_no_http_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    Network(monkeypatch, lambda _: [b"\x15\x03\x01 hello"])
-    async with HttpPoster(URL, 1.0) as poster:
+async def test_what_is_no_http_is_no_answer() -> None:
+    network = Network(lambda _: [b"\x15\x03\x01 hello"])
+    async with HttpPoster(URL, 1.0, network.connect) as poster:
         with pytest.raises(NoAnswerError, match="reset"):
             await poster.post(b"1", {})
 
 
-async def test_a_refused_connection_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(*_: Any, **__: Any) -> None:
+async def test_a_refused_connection_is_no_answer() -> None:
+    async def refuse(*_: object) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", refuse)
-    async with HttpPoster(URL, 1.0) as poster:
+    async with HttpPoster(URL, 1.0, refuse) as poster:
         with pytest.raises(NoAnswerError, match="refused"):
             await poster.post(b"1", {})
 

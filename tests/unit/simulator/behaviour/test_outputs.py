@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,10 +79,7 @@ def test_curves_come_back_as_they_were(tmp_path: Path) -> None:
 def test_without_pyarrow_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(parquet, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["--customers", "2", "--days", "3", "--history", str(tmp_path)]) == 2
     assert "tidegate[models]" in capsys.readouterr().err
 
