@@ -96,7 +96,7 @@ class LightGbmModel:
         reached = self._leaves(rows) + self._paths.first
         probabilities = self._trained.calibration.probability(self._paths.margin[reached].sum(axis=1))
         return [
-            Verdict(_finite(probability), self._reasons(row, self._paths.parts[at].sum(axis=0)))
+            Verdict(_finite(probability), self._reasons(row, self._paths.parts.take(at, axis=0).sum(axis=0)))
             for probability, row, at in zip(probabilities.tolist(), rows, reached, strict=True)
         ]
 
@@ -113,7 +113,7 @@ class LightGbmModel:
         return np.asarray(leaves, dtype=np.int64).reshape(len(rows), -1)
 
     def _reasons(self, row: Rows, parts: "np.ndarray[Any, np.dtype[np.float32]]") -> Sequence[Reason]:
-        strongest = np.argsort(-parts, kind="stable")[:_MOST_REASONS].tolist()
+        strongest = (-parts).argsort(kind="stable")[:_MOST_REASONS].tolist()
         told = [self._reason(index, row[index].item(), parts[index].item()) for index in strongest if parts[index] > 0]
         return told or (_NOTHING_RAISED,)
 

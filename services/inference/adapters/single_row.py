@@ -29,9 +29,10 @@ class SingleRow:
     def __init__(self, booster: lightgbm.Booster) -> None:
         self._booster = booster  # the library's own is freed with it
         self._columns = booster.num_feature()
-        self._leaves = np.empty(booster.num_trees())
-        self._out = self._leaves.ctypes.data_as(_DOUBLES)
-        self._written = ctypes.c_int64()
+        # Where the library reads and writes: finding out where an array lies takes as long as ten trees.
+        self._row, self._leaves = np.empty(self._columns), np.empty(booster.num_trees())
+        self._in, self._out = (each.ctypes.data_as(_DOUBLES) for each in (self._row, self._leaves))
+        self._told = ctypes.byref(ctypes.c_int64())  # how many it wrote
         self._prepared = ctypes.c_void_p()
         _done(
             _LIBRARY.LGBM_BoosterPredictForMatSingleRowFastInit(
@@ -51,11 +52,8 @@ class SingleRow:
         """One number for each tree; overwritten by the next call. ValueError where the row has other columns."""
         if row.shape != (self._columns,):
             raise ValueError(f"a row of {row.shape} values for a model of {self._columns}")
-        values = np.ascontiguousarray(row, dtype=np.float64)
-        at = ctypes.c_void_p(values.ctypes.data)
-        _done(
-            _LIBRARY.LGBM_BoosterPredictForMatSingleRowFast(self._prepared, at, ctypes.byref(self._written), self._out)
-        )
+        self._row[:] = row
+        _done(_LIBRARY.LGBM_BoosterPredictForMatSingleRowFast(self._prepared, self._in, self._told, self._out))
         return self._leaves
 
 
