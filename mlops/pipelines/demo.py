@@ -216,28 +216,28 @@ class Demo:
         from mlops.pipelines.lib.catalog import open_catalog
 
         settings = lake_settings()
-        gold, reach, rejected = reconciliation.of_gold(settings)
+        gold = reconciliation.of_gold(settings)
         told = truth.truth_of(self.history)
         stored, own = (
-            reconciliation.of_postgresql(settings.postgresql(), reach, rejected, payments)
+            reconciliation.of_postgresql(settings.postgresql(), gold.until, gold.unseen, payments)
             for payments in (None, told.payment_ids)
         )
         of_own = {
             "PostgreSQL": truth.totals_of_rows(own),
             "gold": truth.totals_in_gold(open_catalog(settings), told.payment_ids),
         }
-        seen, of_seen = _on_dashboards(settings, [each.currency for each in gold])
+        seen, of_seen = _on_dashboards(settings, [each.currency for each in gold.totals])
         found = [
-            *reconciliation.differences(stored, gold),
+            *reconciliation.differences(stored, gold.totals),
             *truth.disagreements(told.totals, of_own),
-            *truth.disagreements(truth.totals_of_rows(gold), {seen: of_seen}),
+            *truth.disagreements(truth.totals_of_rows(gold.totals), {seen: of_seen}),
         ]
         if found:
             raise StageError("; ".join(map(str, found)))
-        more = sum(each.payments for each in gold) - len(told.payment_ids)
+        more = sum(each.payments for each in gold.totals) - len(told.payment_ids)
         others = f"; {more:,} payments of other histories, whose truth is not asked" if more else ""
         captured, refunded, disputed = (
-            ", ".join(f"{each.currency} {getattr(each, figure):,}" for each in gold)
+            ", ".join(f"{each.currency} {getattr(each, figure):,}" for each in gold.totals)
             for figure in ("captured_cents", "refunded_cents", "disputed_cents")
         )
         return (

@@ -8,7 +8,8 @@ import dagster as dg
 import psycopg
 from psycopg import sql
 
-_CONNECT_SECONDS: Final = 5
+from mlops.pipelines.lib.postgresql import reading
+
 TABLES: Final = ("feature_drift", "score_drift", "model_performance")
 """Not skew: a model that is told wrong things is not mended by learning."""
 REST_DAYS: Final = 7
@@ -26,10 +27,6 @@ _QUERY: Final = """
 _EVER: Final = "1970-01-01T00:00:00Z"
 
 
-class AlarmsError(Exception):
-    """PostgreSQL does not answer, or refuses; the message holds no password."""
-
-
 class Alarm(NamedTuple):
     """The newest alert: when it was found, and of what."""
 
@@ -38,12 +35,9 @@ class Alarm(NamedTuple):
 
 
 def newest_alarm(database_url: str, after: str | None) -> Alarm | None:
-    """The newest finding later than REST_DAYS after `after`; None where there is none. AlarmsError."""
-    try:
-        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS, options="-c TimeZone=UTC") as connection:
-            found = [_newest(connection, table, after or _EVER) for table in TABLES]
-    except psycopg.Error as error:
-        raise AlarmsError(f"PostgreSQL: {str(error).strip().partition(chr(10))[0]}") from error
+    """The newest finding later than REST_DAYS after `after`; None where there is none. LakeUnavailableError."""
+    with reading(database_url) as connection:
+        found = [_newest(connection, table, after or _EVER) for table in TABLES]
     return max((each for each in found if each is not None), default=None)
 
 

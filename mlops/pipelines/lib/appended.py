@@ -15,7 +15,7 @@ from mlops.pipelines.lib.filters import between, of_day
 from mlops.pipelines.lib.lake import At, IngestReport, Lake, OtherDatabaseError
 from mlops.pipelines.lib.sources import SOURCES, Source
 from mlops.pipelines.lib.tables import commit, open_table, stage_rows
-from mlops.pipelines.lib.watermark import DATABASE, KEYS, Watermark
+from mlops.pipelines.lib.watermark import DATABASE, KEYS, Watermark, moment_after, taken_out
 
 
 def ingest_rows(name: str, lake: Lake, at: At = lambda _: None) -> IngestReport:
@@ -36,7 +36,7 @@ def ingest_rows(name: str, lake: Lake, at: At = lambda _: None) -> IngestReport:
         for rows, until in database.rows_after(source, target.columns, after, frontier.xmin, lake.rows_at_once):
             at("read")
             taken = {} if is_unique else taken_keys(table, source, rows)
-            batch = _batch(source, rows, (after, until), identity, taken, report.commits, lake.mark)
+            batch = _batch(source, rows, (after, until), identity, taken, lake.mark)
             table, verdict = bring(target, table, batch)
             report = report.with_batch(verdict, _known(until), table)
             after = until
@@ -56,12 +56,13 @@ def backfill_day(name: str, day: date, lake: Lake) -> IngestReport:
         check_database(name, table.properties, database.identity(), mark, database.frontier())
         rows = database.rows_of_day(source, target.columns, day, mark)
         verdict = judged(target, rows)
-        bad = rejected.rejected_rows(target.origin, verdict, f"{name}:{day}{lake.mark}", lake.now)
+        moment, at_moment = moment_after(table.properties, lake.now)
+        bad = rejected.rejected_rows(target.origin, verdict, f"{name}:{day}{lake.mark}", moment)
         rejected.replace_day(lake.catalog, name, bad, day)
-        kept = stamped(verdict.kept, lake.now)
+        kept, told = stamped(verdict.kept, moment), {**at_moment, **taken_out(moment)}
         table = commit(
             table,
-            lambda transaction: stage_rows(transaction, target.columns, kept, {}, of_day(source.happened_at, day)),
+            lambda transaction: stage_rows(transaction, target.columns, kept, told, of_day(source.happened_at, day)),
             lambda found: Watermark.of(found) == mark,
         )
     return IngestReport.nothing(name, _known(mark)).with_batch(verdict, _known(mark), table)
@@ -94,6 +95,7 @@ def forget(name: str, lake: Lake) -> None:
             if table.current_snapshot() is not None:
                 transaction.delete("true")
             transaction.remove_properties(*(key for key in KEYS if key in table.properties))
+            transaction.set_properties(taken_out(moment_after(table.properties, lake.now)[0]))
 
 
 def check_database(
@@ -141,7 +143,6 @@ def _batch(
     ends: tuple[Watermark, Watermark],
     identity: str,
     taken: Mapping[str, pa.Array],
-    number: int,
     mark: str,
 ) -> Batch:
     after, until = ends
@@ -151,7 +152,6 @@ def _batch(
         follows=lambda found: Watermark.of(found) == after,
         moves_to={**until.properties(), DATABASE: identity},
         taken=taken,
-        number=number,
     )
 
 

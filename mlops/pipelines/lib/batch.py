@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from mlops.pipelines.lib.columns import INGESTED_AT, TIMESTAMP, Column
 from mlops.pipelines.lib.lake import At, Lake, TooManyRejectedError
 from mlops.pipelines.lib.row_rules import RowRules, Verdict, judge, row_rules
 from mlops.pipelines.lib.tables import commit, stage_rows
-from mlops.pipelines.lib.watermark import REJECTED_BATCH
+from mlops.pipelines.lib.watermark import REJECTED_BATCH, moment_after
 
 Properties = Mapping[str, str]
 
@@ -55,8 +55,6 @@ class Batch:
     moves_to: Properties
     # Keys that are taken already.
     taken: Mapping[str, pa.Array]
-    # Which of its ingest it is, from 0. A commit has an ingested_at of its own: by it dbt tells what it has read.
-    number: int
     # Rows of bronze.rejected_rows beside those that the rules find.
     unreadable: pa.Table | None = None
 
@@ -76,7 +74,8 @@ def bring(target: Target, table: Table, batch: Batch) -> tuple[Table, Verdict]:
     verdict = judge(batch.rows, target.rules, lake.now, batch.taken)
     unread = batch.unreadable.num_rows if batch.unreadable is not None else 0
     told = _too_many(target, verdict, unread)
-    bad = rejected.rejected_rows(target.origin, verdict, batch.batch_id, lake.now, MOST_OF_STOPPED if told else None)
+    moment, at_moment = moment_after(table.properties, lake.now)
+    bad = rejected.rejected_rows(target.origin, verdict, batch.batch_id, moment, MOST_OF_STOPPED if told else None)
     if batch.unreadable is not None:
         bad = pa.concat_tables([bad, batch.unreadable])
     target.at("judged")
@@ -84,8 +83,8 @@ def bring(target: Target, table: Table, batch: Batch) -> tuple[Table, Verdict]:
     if told:
         raise TooManyRejectedError(f"{told}. {_STOPPED.format(source=source)}")
     target.at("rejected")
-    properties = {**batch.moves_to, **({REJECTED_BATCH: batch.batch_id} if bad.num_rows else {})}
-    kept = stamped(verdict.kept, lake.now + timedelta(microseconds=batch.number))
+    properties = {**batch.moves_to, **at_moment, **({REJECTED_BATCH: batch.batch_id} if bad.num_rows else {})}
+    kept = stamped(verdict.kept, moment)
 
     def stage(transaction: Transaction) -> None:
         stage_rows(transaction, target.columns, kept, properties)

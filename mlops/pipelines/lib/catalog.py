@@ -8,15 +8,14 @@ from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import RESTError
 from requests.exceptions import RequestException
 
+from mlops.pipelines.lib.unavailable import LakeUnavailableError
 from mlops.pipelines.settings import CatalogAuth, LakeSettings
+
+__all__ = ["CATALOG", "LakeUnavailableError", "catalog_properties", "open_catalog", "told_of_lake"]
 
 CATALOG: Final = "lake"
 # botocore's own default is to try four times; a caller waits for nothing longer than this.
 _S3_SECONDS: Final = {"s3.connect-timeout": "10.0", "s3.request-timeout": "60.0"}
-
-
-class LakeUnavailableError(Exception):
-    """The lake cannot be had, or refuses; the message says what to do."""
 
 
 @contextmanager

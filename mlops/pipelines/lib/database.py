@@ -16,10 +16,10 @@ from pyarrow import csv
 
 from mlops.pipelines.lib.catalog import LakeUnavailableError
 from mlops.pipelines.lib.columns import INGESTED_AT, STORED_XID, Column, StoredColumn
+from mlops.pipelines.lib.postgresql import ALIVE
 from mlops.pipelines.lib.sources import Source
 from mlops.pipelines.lib.watermark import Watermark
 
-_CONNECT_SECONDS: Final = 10
 # Reading holds back vacuum on the whole database: an ingest that hangs must not do so for ever.
 _SESSION: Final = """
     SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 1; SET work_mem = '64MB';
@@ -52,7 +52,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         with _told():
-            self._connection = psycopg.connect(url, connect_timeout=_CONNECT_SECONDS, autocommit=True)
+            self._connection = psycopg.connect(url, **ALIVE, autocommit=True)
             self._connection.execute(_SESSION)
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 

@@ -6,26 +6,18 @@ import psycopg
 from psycopg import sql
 
 from mlops.pipelines.lib.columns import STORED_XID
+from mlops.pipelines.lib.postgresql import reading
 from mlops.pipelines.lib.sources import SOURCES
 
-_CONNECT_SECONDS: Final = 5
 # The condition is the index's own, so that one entry of it is read. Qualified, since a bare stored_xid would be the
 # text of the answer, of which 999 is more than 1000.
 _NEWEST: Final = "SELECT rows.{xid}::text FROM {table} AS rows WHERE rows.{xid} > '0' ORDER BY rows.{xid} DESC LIMIT 1"
 
 
-class CursorError(Exception):
-    """PostgreSQL does not answer; the message says so, and holds no password."""
-
-
 def newest(database_url: str) -> str:
-    """A name for what is stored by now: another one where a row came to any source. CursorError."""
-    try:
-        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
-            return " ".join(f"{name}={_newest(connection, name)}" for name in SOURCES)
-    except psycopg.Error as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise CursorError(f"PostgreSQL: {first_line}; TIDEGATE_DATABASE_URL says where it is") from error
+    """A name for what is stored by now: another one where a row came to any source. LakeUnavailableError."""
+    with reading(database_url) as connection:
+        return " ".join(f"{name}={_newest(connection, name)}" for name in SOURCES)
 
 
 def _newest(connection: psycopg.Connection, table: str) -> str:

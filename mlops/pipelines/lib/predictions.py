@@ -62,7 +62,7 @@ def ingest_predictions(
     report = IngestReport.nothing(PREDICTIONS, _told(start))
     for records, until in log.messages(start, min(lake.rows_at_once, _AT_ONCE)):
         at("read")
-        table, verdict = bring(target, table, _batch(records, (start, until), log.cluster, lake, report.commits))
+        table, verdict = bring(target, table, _batch(records, (start, until), log.cluster, lake))
         report = report.with_batch(verdict, _told(until), table)
         start = until
     return report
@@ -100,7 +100,6 @@ def _batch(
     ends: tuple[Mapping[int, int], Mapping[int, int]],
     cluster: str,
     lake: Lake,
-    number: int,
 ) -> Batch:
     start, until = ends
     batch_id = f"{PREDICTIONS}:{_told(until)}{lake.mark}"
@@ -118,7 +117,6 @@ def _batch(
         follows=lambda found: offsets(found) == start,
         moves_to={**_properties(until), _CLUSTER: cluster},
         taken={},
-        number=number,
         unreadable=pa.Table.from_pylist(unreadable, schema=rejected.SCHEMA),
     )
 

@@ -5,38 +5,43 @@ queries than dbt's, from the events alone.
 
 What silver was made of is told by the ingest's own watermark, never by a clock: PostgreSQL's side ends where bronze
 ends, less the rows that silver could not have, by their keys: those that ingest turned away, and those that came to
-bronze after dbt had read it. What a slow transaction stores lies behind the watermark, whatever its `stored_at`.
+bronze after dbt had begun. What a slow transaction stores lies behind the watermark, whatever its `stored_at`.
 """
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-import psycopg
+from pyiceberg.catalog import Catalog
+from pyiceberg.table import Table
 
-from mlops.pipelines.lib.catalog import LakeUnavailableError, open_catalog
+from mlops.pipelines.lib.catalog import LakeUnavailableError, open_catalog, told_of_lake
+from mlops.pipelines.lib.database import Database
+from mlops.pipelines.lib.postgresql import reading
 from mlops.pipelines.lib.rejected import standing
 from mlops.pipelines.lib.sources import SOURCES
 from mlops.pipelines.lib.trino_connection import Ask, connected
-from mlops.pipelines.lib.watermark import Watermark
+from mlops.pipelines.lib.watermark import Reach, Watermark
 from mlops.pipelines.settings import LakeSettings, LakeSettingsError, lake_settings
 
-_CONNECT_SECONDS: Final = 10
 _EVENTS: Final = SOURCES["payment_events"]
+MOST_PAYMENTS: Final = 100_000
+"""Where more than so many were touched, all are compared: PostgreSQL looks each of them up by its index."""
 
-# A run of dbt reads batches up to the newest `ingested_at` of then, which is silver's newest.
-_UNSEEN: Final = """
-(
-    SELECT event_id FROM {bronze} WHERE ingested_at > (
-        SELECT coalesce(max(ingested_at), timestamp '1970-01-01 00:00:00 UTC') FROM lake.silver.payment_events
-    )
-    UNION SELECT key FROM ({rejected}) WHERE key IS NOT NULL
-) EXCEPT SELECT event_id FROM lake.silver.payment_events
+_TOUCHED: Final = (
+    "SELECT DISTINCT payment_id FROM lake.{table} FOR VERSION AS OF {snapshot} WHERE ingested_at > {since}"
+)
+_STORED_BETWEEN: Final = """
+    SELECT event_id FROM tidegate.payment_events
+    WHERE stored_xid > '0' AND stored_xid >= %(after)s::text::xid8
+        AND (stored_xid, event_id COLLATE "C") > (%(after)s::text::xid8, %(after_key)s)
+        AND (stored_xid, event_id COLLATE "C") <= (%(xid)s::text::xid8, %(key)s)
 """
+_IN_SILVER: Final = "SELECT event_id FROM lake.silver.payment_events WHERE {which}"
 
-# Refunds count from their request until they fail; those of payments whose refunds never told of themselves are what
-# the charge says. A dispute counts whatever came of it. Of each object the latest event holds.
+# Refunds count from their request until they fail; what a charge says was refunded beyond those that told of themselves
+# counts too. A dispute counts whatever came of it. Of each object the latest event holds.
 _POSTGRESQL: Final = """
 WITH known AS (
     SELECT * FROM tidegate.payment_events
@@ -62,10 +67,13 @@ WITH known AS (
     SELECT currency, sum(cents) AS refunded_cents FROM (
         SELECT currency, amount_cents AS cents FROM own_refunds WHERE status <> 'refund_failed'
         UNION ALL
-        SELECT max(currency), max(amount_refunded_cents) FROM known
-        WHERE event_type IN ('payment.refunded', 'payment.updated') AND amount_refunded_cents > 0
-            AND NOT EXISTS (SELECT FROM own_refunds WHERE own_refunds.payment_id = known.payment_id)
-        GROUP BY provider, provider_object_id
+        SELECT charges.currency, greatest(charges.cents - coalesce(own.cents, 0), 0) FROM (
+            SELECT max(payment_id) AS payment_id, max(currency) AS currency, max(amount_refunded_cents) AS cents
+            FROM known WHERE event_type IN ('payment.refunded', 'payment.updated') AND amount_refunded_cents > 0
+            GROUP BY provider, provider_object_id
+        ) AS charges LEFT JOIN (
+            SELECT payment_id, sum(amount_cents) AS cents FROM own_refunds GROUP BY payment_id
+        ) AS own USING (payment_id)
     ) AS told GROUP BY currency
 ), disputes AS (
     SELECT currency, sum(amount_cents) AS disputed_cents FROM (
@@ -83,15 +91,16 @@ ORDER BY currency
 _SOME: Final = "AND payment_id IN (SELECT unnest(%(payments)s::text[]))"
 _GOLD: Final = """
 WITH events AS (
-    SELECT currency, count(*) AS events FROM lake.silver.payment_events GROUP BY currency
+    SELECT currency, count(*) AS events FROM lake.silver.payment_events WHERE {some} GROUP BY currency
 ), payments AS (
     SELECT currency, count(*) AS payments, sum(authorised_cents) AS authorised_cents,
         sum(captured_cents) AS captured_cents
-    FROM lake.gold.fct_payments GROUP BY currency
+    FROM lake.gold.fct_payments WHERE {some} GROUP BY currency
 ), refunds AS (
-    SELECT currency, sum(amount_cents) AS refunded_cents FROM lake.gold.fct_refunds WHERE is_counted GROUP BY currency
+    SELECT currency, sum(amount_cents) AS refunded_cents FROM lake.gold.fct_refunds
+    WHERE is_counted AND {some} GROUP BY currency
 ), disputes AS (
-    SELECT currency, sum(amount_cents) AS disputed_cents FROM lake.gold.fct_disputes GROUP BY currency
+    SELECT currency, sum(amount_cents) AS disputed_cents FROM lake.gold.fct_disputes WHERE {some} GROUP BY currency
 )
 SELECT currency, events, coalesce(payments, 0), coalesce(authorised_cents, 0), coalesce(captured_cents, 0),
     coalesce(refunded_cents, 0), coalesce(disputed_cents, 0)
@@ -148,27 +157,71 @@ def _figure(totals: Mapping[str, Totals], currency: str, figure: str) -> int:
     return int(getattr(totals[currency], figure)) if currency in totals else 0
 
 
-def of_gold(settings: LakeSettings) -> tuple[list[Totals], Watermark, list[str]]:
-    """Gold's totals, how far bronze reaches, and the keys of rows up to there that silver could not have.
+class Gold(NamedTuple):
+    """What gold tells, how far bronze reaches, and the keys of rows up to there that silver could not have.
 
+    Of all payments, or of those that `payments` names.
+    """
+
+    totals: list[Totals]
+    until: Watermark
+    unseen: list[str]
+    payments: list[str] | None = None
+
+
+def of_gold(settings: LakeSettings, made_of: Reach | None = None, since: Reach | None = None) -> Gold:
+    """Of all payments, or of those with events that came behind a state of bronze.
+
+    Silver has all that bronze had in the state `made_of`, when dbt began: where that is not told, all that it has now.
     While dbt runs, silver may be ahead of gold: a caller takes dbt's turn.
     """
-    with connected(settings, "gold is read through Trino") as ask:
-        totals = [Totals.of(row) for row in ask(_GOLD)]
-        return totals, *_reach(ask, settings)
-
-
-def _reach(ask: Ask, settings: LakeSettings) -> tuple[Watermark, list[str]]:
-    """Asked after silver, so that bronze has all that silver was made of."""
     catalog = open_catalog(settings)
-    table = catalog.load_table(_EVENTS.table)
-    # The watermark was committed with these rows, and describes them whatever is ingested meanwhile.
-    until, snapshot = Watermark.of(table.properties), table.current_snapshot()
-    if snapshot is None:
-        return until, []
-    bronze = f"lake.{_EVENTS.table} FOR VERSION AS OF {snapshot.snapshot_id}"
-    query = _UNSEEN.format(bronze=bronze, rejected=standing(catalog, _EVENTS.name, table.properties))
-    return until, [str(key) for (key,) in ask(query)]
+    with connected(settings, "gold is read through Trino") as ask:
+        touched, payments = _touched(ask, _loaded(catalog), since)
+        some = "true" if payments is None else f"payment_id IN ({touched})"
+        totals = [Totals.of(row) for row in ask(_GOLD.format(some=some))]
+        # After silver, so that bronze has all that silver was made of. The watermark was committed with these rows.
+        table = _loaded(catalog)
+        until = Watermark.of(table.properties)
+        rejected = standing(catalog, _EVENTS.name, table.properties)
+        unseen = _turned_away(ask, rejected, settings) | _came_after(ask, made_of, until, settings)
+        return Gold(totals, until, sorted(unseen), payments)
+
+
+def _loaded(catalog: Catalog) -> Table:
+    with told_of_lake():
+        return catalog.load_table(_EVENTS.table)
+
+
+def _touched(ask: Ask, table: Table, since: Reach | None) -> tuple[str, list[str] | None]:
+    """Payments with events that came behind a state, as SQL and by name; None where all are to be compared."""
+    snapshot = table.current_snapshot()
+    if since is None or snapshot is None:
+        return "", None
+    query = _TOUCHED.format(table=_EVENTS.table, snapshot=snapshot.snapshot_id, since=since.literal)
+    found = [str(payment) for (payment,) in ask(f"{query} LIMIT {MOST_PAYMENTS + 1}")]
+    return query, found if len(found) <= MOST_PAYMENTS else None
+
+
+def _turned_away(ask: Ask, rejected: str, settings: LakeSettings) -> set[str]:
+    """Keys of rejected rows. Without a primary key one may stand at two rows, of which silver has the other."""
+    keys = f"SELECT key FROM ({rejected}) WHERE key IS NOT NULL"  # noqa: S608 - of `standing`
+    found = {str(key) for (key,) in ask(keys)}
+    with Database(settings.postgresql()) as database:
+        if not found or database.keeps_unique(_EVENTS):
+            return found
+    return found - {str(key) for (key,) in ask(_IN_SILVER.format(which=f"event_id IN ({keys})"))}
+
+
+def _came_after(ask: Ask, made_of: Reach | None, until: Watermark, settings: LakeSettings) -> set[str]:
+    """Keys that came to bronze after dbt had begun, as far as it did not read them all the same."""
+    if made_of is None:
+        return set()
+    asked = {"after": str(made_of.until.xid), "after_key": made_of.until.key, "xid": str(until.xid), "key": until.key}
+    with reading(settings.postgresql()) as connection:
+        found = {str(key) for (key,) in connection.execute(_STORED_BETWEEN, asked)}
+    which = f"ingested_at > {made_of.literal}" if made_of.ingested_at else "true"
+    return found - {str(key) for (key,) in ask(_IN_SILVER.format(which=which))} if found else found
 
 
 def of_postgresql(
@@ -182,17 +235,17 @@ def of_postgresql(
         "payments": None if payments is None else list(payments),
     }
     query = _POSTGRESQL.format(some="" if payments is None else _SOME)
-    try:
-        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
-            return [Totals.of(row) for row in connection.execute(query, asked)]
-    except psycopg.Error as error:
-        raise LakeUnavailableError(f"PostgreSQL: {str(error).strip().partition(chr(10))[0]}") from error
+    with reading(url) as connection:
+        return [Totals.of(row) for row in connection.execute(query, asked)]
 
 
-def reconcile(settings: LakeSettings) -> tuple[list[Totals], list[Difference]]:
-    """Gold's totals, and every figure that PostgreSQL tells differently."""
-    gold, until, unseen = of_gold(settings)
-    return gold, differences(of_postgresql(settings.postgresql(), until, unseen), gold)
+def reconcile(
+    settings: LakeSettings, made_of: Reach | None = None, since: Reach | None = None
+) -> tuple[list[Totals], list[Difference]]:
+    """Gold's totals as `of_gold` tells them, and every figure that PostgreSQL tells differently."""
+    gold = of_gold(settings, made_of, since)
+    stored = of_postgresql(settings.postgresql(), gold.until, gold.unseen, gold.payments)
+    return gold.totals, differences(stored, gold.totals)
 
 
 def as_text(totals: Iterable[Totals], found: Sequence[Difference]) -> str:

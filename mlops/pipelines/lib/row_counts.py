@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-import psycopg
 from psycopg import sql
 from pyiceberg.catalog import Catalog
 
-from mlops.pipelines.lib.catalog import LakeUnavailableError
+from mlops.pipelines.lib.catalog import told_of_lake
 from mlops.pipelines.lib.columns import STORED_XID
+from mlops.pipelines.lib.postgresql import reading
 from mlops.pipelines.lib.rejected import standing
 from mlops.pipelines.lib.sources import Source
 from mlops.pipelines.lib.trino_connection import connected
-from mlops.pipelines.lib.watermark import Watermark
+from mlops.pipelines.lib.watermark import Reach, Watermark
 from mlops.pipelines.settings import LakeSettings
 
-_CONNECT_SECONDS: Final = 10
 _UNKNOWN: Final = "no day"
 # 60 bits of MD5, which both engines have: a sum of them is exact in either. A table without a primary key may have a
 # key twice, of which bronze takes one.
@@ -28,9 +27,12 @@ _STORED: Final = """
     SELECT day::text, count(*), coalesce(sum(hash), 0)::text FROM (
         SELECT DISTINCT ({at} AT TIME ZONE 'UTC')::date AS day,
             ('x' || substr(md5({key}), 1, 15))::bit(60)::bigint AS hash
-        FROM {table} WHERE ({xid}, coalesce({key}, '') COLLATE "C") <= ({until}::text::xid8, {last})
+        FROM {table} WHERE {position} <= ({until}::text::xid8, {last}) AND {behind}
     ) AS keys GROUP BY day
 """
+_POSITION: Final = """({xid}, coalesce({key}, '') COLLATE "C")"""
+# The first of these is the index's own condition.
+_BEHIND: Final = "{xid} > '0' AND {xid} >= {after}::text::xid8 AND {position} > ({after}::text::xid8, {key_after})"
 # What was rejected counts as had, unless it is in bronze as well: a key of two rows, of which one could pass.
 _IN_LAKE: Final = """
     SELECT cast(day AS varchar), count(*), cast(coalesce(sum(hash), 0) AS varchar), sum(greatest(ingested - 1, 0)),
@@ -39,7 +41,8 @@ _IN_LAKE: Final = """
         SELECT day, hash, sum(ingested) AS ingested, if(sum(ingested) = 0, 1, 0) AS rejected
         FROM (
             SELECT cast(at_timezone({at}, 'UTC') AS date) AS day, {hash} AS hash, 1 AS ingested FROM {bronze}
-            UNION ALL SELECT event_day, {hash_of_rejected}, 0 FROM ({rejected})
+            WHERE {came}
+            UNION ALL SELECT event_day, {hash_of_rejected}, 0 FROM ({rejected} AND {were_rejected})
         ) GROUP BY day, hash
     ) GROUP BY day
 """
@@ -55,7 +58,7 @@ class Keys(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Rows up to the watermark, and the days on which the two sides differ."""
+    """Rows that were compared, and the days on which the two sides differ."""
 
     stored: int
     ingested: int
@@ -64,9 +67,10 @@ class Compared:
     differing: Mapping[str, str]
 
 
-def compared(source: Source, catalog: Catalog, settings: LakeSettings) -> Compared:
-    """Compare a source's keys on both sides. LakeUnavailableError."""
-    table = catalog.load_table(source.table)
+def compared(source: Source, catalog: Catalog, settings: LakeSettings, since: Reach | None = None) -> Compared:
+    """Compare a source's keys on both sides: all, or those that came behind a state of bronze. LakeUnavailableError."""
+    with told_of_lake():
+        table = catalog.load_table(source.table)
     # One state of bronze and the watermark that was committed with it, whatever is ingested meanwhile.
     until, snapshot = Watermark.of(table.properties), table.current_snapshot()
     found: Sequence[Sequence[Any]] = []
@@ -77,10 +81,12 @@ def compared(source: Source, catalog: Catalog, settings: LakeSettings) -> Compar
             bronze=f"{source.table} FOR VERSION AS OF {snapshot.snapshot_id}",
             hash_of_rejected=_HASH.format("key"),
             rejected=standing(catalog, source.name, table.properties),
+            came="true" if since is None else f"ingested_at > {since.literal}",
+            were_rejected="true" if since is None else f"rejected_at > {since.literal}",
         )
         with connected(settings, "keys of bronze are counted by Trino") as ask:
             found = ask(query)
-    stored = _stored(source, until, settings.postgresql())
+    stored = _stored(source, until, since, settings.postgresql())
     in_lake = {day or _UNKNOWN: Keys(int(count), int(digest)) for day, count, digest, *_ in found}
     doubled = {row[0] or _UNKNOWN: int(row[3]) for row in found}
     return Compared(
@@ -132,17 +138,22 @@ def _is_day(day: str) -> bool:
     return True
 
 
-def _stored(source: Source, until: Watermark, database_url: str) -> dict[str, Keys]:
+def _stored(source: Source, until: Watermark, since: Reach | None, database_url: str) -> dict[str, Keys]:
+    key, xid = sql.Identifier(source.key), sql.Identifier(STORED_XID)
+    position = sql.SQL(_POSITION).format(xid=xid, key=key)
+    behind: sql.Composable = sql.SQL("true")
+    if since is not None:
+        behind = sql.SQL(_BEHIND).format(
+            xid=xid, position=position, after=str(since.until.xid), key_after=since.until.key
+        )
     query = sql.SQL(_STORED).format(
         at=sql.Identifier(source.happened_at),
         table=sql.Identifier("tidegate", source.name),
-        xid=sql.Identifier(STORED_XID),
-        key=sql.Identifier(source.key),
+        key=key,
+        position=position,
         until=str(until.xid),
         last=until.key,
+        behind=behind,
     )
-    try:
-        with psycopg.connect(database_url, connect_timeout=_CONNECT_SECONDS) as connection:
-            return {day or _UNKNOWN: Keys(int(count), int(digest)) for day, count, digest in connection.execute(query)}
-    except psycopg.Error as error:
-        raise LakeUnavailableError(f"PostgreSQL: {str(error).strip().partition(chr(10))[0]}") from error
+    with reading(database_url) as connection:
+        return {day or _UNKNOWN: Keys(int(count), int(digest)) for day, count, digest in connection.execute(query)}

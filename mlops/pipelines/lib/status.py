@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
 
+from mlops.pipelines.lib.catalog import open_catalog, told_of_lake
 from mlops.pipelines.lib.predictions import offsets
-from mlops.pipelines.lib.sources import ALL, NAMESPACE
-from mlops.pipelines.lib.watermark import Watermark
+from mlops.pipelines.lib.sources import ALL, NAMESPACE, SOURCES
+from mlops.pipelines.lib.watermark import Reach, Watermark
+from mlops.pipelines.settings import LakeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ def states(catalog: Catalog) -> Iterator[State]:
     """Of each source, and of the rows that were rejected."""
     for name in (*ALL, "rejected_rows"):
         yield _state(catalog, name)
+
+
+def reach_of(source: str, settings: LakeSettings) -> Reach:
+    """How far the table of one of `SOURCES` has come. LakeUnavailableError."""
+    with told_of_lake():
+        return Reach.of(open_catalog(settings).load_table(SOURCES[source].table).properties)
 
 
 def _state(catalog: Catalog, name: str) -> State:

@@ -42,6 +42,7 @@ from mlops.pipelines.lib.row_rules import row_rules
 from mlops.pipelines.lib.schema import SchemaConflictError
 from mlops.pipelines.lib.sources import SOURCES, Source
 from mlops.pipelines.lib.tables import SupersededError
+from mlops.pipelines.lib.watermark import Reach
 from stack.home import REPOSITORY_ROOT
 from tests.engines import Engines
 from tests.integration.conftest import Database, MakeTopic
@@ -86,6 +87,10 @@ def insert(connection: psycopg.Connection, name: str, rows: int, day: str = "202
 
 def in_bronze(lake: Lake, columns: tuple[str, ...] = ("event_id",)) -> pa.Table:
     return lake.catalog().load_table(TABLE).scan(selected_fields=columns).to_arrow()
+
+
+def reach(lake: Lake) -> Reach:
+    return Reach.of(lake.catalog().load_table(TABLE).properties)
 
 
 def same(connection: psycopg.Connection, lake: Lake, day: str = _FUTURE) -> bool:
@@ -136,6 +141,10 @@ def test_each_commit_of_an_ingest_has_a_moment_of_its_own(stored: psycopg.Connec
     assert ingest_rows(EVENTS, into).commits == 3
     moments = Counter(in_bronze(lake, ("ingested_at",))["ingested_at"].to_pylist())
     assert [moments[at] for at in sorted(moments)] == [1000, 1000, 500]
+    insert(stored, "later", 7, day="2020-01-01")
+    ingest_rows(EVENTS, replace(into, now=into.now - timedelta(hours=1)))
+    moments = Counter(in_bronze(lake, ("ingested_at",))["ingested_at"].to_pylist())
+    assert moments[max(moments)] == 7, "though the clock was set back an hour"
 
 
 def test_a_second_ingest_of_a_table_is_sent_away(stored: psycopg.Connection, into: Ingest) -> None:
@@ -249,11 +258,39 @@ def test_one_row_missing_and_another_one_doubled_are_found_with_their_days(
     assert compared(SOURCES[EVENTS], lake.catalog(), settings).differing == {}
 
 
-@pytest.fixture
-def gold(stored: psycopg.Connection, lake: Lake, into: Ingest) -> Callable[[], None]:
-    """Makes silver and gold of what bronze has: payments that succeed, and nothing else."""
+def test_what_came_since_is_compared_by_itself(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest
+) -> None:
+    insert(stored, "a", 8)
+    insert(stored, "bad", 2, day=_FUTURE)
+    ingest_rows(EVENTS, into)
+    settings, since = lake.settings(database.name), reach(lake)
+    insert(stored, "b", 5)
+    insert(stored, "worse", 3, day=_FUTURE)
+    ingest_rows(EVENTS, into)
+    lake.query("DELETE FROM bronze.payment_events WHERE event_id = 'stripe:evt_a1'")
+    found = compared(SOURCES[EVENTS], lake.catalog(), settings, since)
+    assert (found.stored, found.ingested, found.rejected, found.differing) == (8, 5, 3, {}), (
+        "what was there is left out"
+    )
+    lake.query("DELETE FROM bronze.payment_events WHERE event_id = 'stripe:evt_b1'")
+    lake.query("INSERT INTO bronze.payment_events SELECT * FROM bronze.payment_events WHERE event_id = 'stripe:evt_b5'")
+    found = compared(SOURCES[EVENTS], lake.catalog(), settings, since)
+    assert found.differing == {
+        "2026-01-01": "PostgreSQL has 3 keys, the lake 2",
+        "2026-01-02": "1 rows of bronze repeat a key",
+    }
+    assert reach(lake).only_grew_since(since)
+    backfill_day(EVENTS, date(2026, 1, 1), into)
+    assert not reach(lake).only_grew_since(since), "rows of before are among what came since"
 
-    def make() -> None:
+
+@pytest.fixture
+def gold(stored: psycopg.Connection, lake: Lake, into: Ingest) -> Callable[[], Reach]:
+    """Makes silver and gold of what bronze has: payments that succeed, and nothing else. Tells how far that was."""
+
+    def make() -> Reach:
+        made_of = reach(lake)
         for schema in ("silver", "gold"):
             lake.query(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         lake.query("CREATE OR REPLACE TABLE silver.payment_events AS SELECT * FROM bronze.payment_events")
@@ -264,14 +301,16 @@ def gold(stored: psycopg.Connection, lake: Lake, into: Ingest) -> Callable[[], N
         )
         for name in ("fct_refunds", "fct_disputes"):
             lake.query(
-                f"CREATE TABLE IF NOT EXISTS gold.{name} (currency varchar, amount_cents bigint, is_counted boolean)"
+                f"CREATE TABLE IF NOT EXISTS gold.{name} "
+                "(payment_id varchar, currency varchar, amount_cents bigint, is_counted boolean)"
             )
+        return made_of
 
     return make
 
 
 def test_gold_is_held_to_what_silver_was_made_of_whatever_commits_late(
-    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest, gold: Callable[[], None]
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest, gold: Callable[[], Reach]
 ) -> None:
     settings = lake.settings(database.name)
     insert(stored, "bad", 2, day=_FUTURE)
@@ -280,17 +319,49 @@ def test_gold_is_held_to_what_silver_was_made_of_whatever_commits_late(
         slow.execute("SELECT now()")
         insert(stored, "a", 5)
         ingest_rows(EVENTS, into)
-        gold()
+        made_of = gold()
         insert(slow, "slow", 3, day="2026-03-01")
-    assert reconcile(settings)[1] == []
+    assert reconcile(settings, made_of)[1] == []
     # In bronze, and not in silver yet.
-    ingest_rows(EVENTS, replace(into, now=into.now + timedelta(minutes=1)))
-    assert reconcile(settings)[1] == []
+    ingest_rows(EVENTS, into)
+    assert reconcile(settings, made_of)[1] == []
     gold()
+    assert reconcile(settings, made_of)[1] == [], "dbt read later than it began"
     totals, found = reconcile(settings)
     assert (totals[0].events, found) == (8, [])
     lake.query("DELETE FROM silver.payment_events WHERE event_id = 'stripe:evt_a1'")
-    assert [one.figure for one in reconcile(settings)[1]] == ["events"]
+    assert [one.figure for one in reconcile(settings, made_of)[1]] == ["events"]
+
+
+def test_silver_s_newest_batch_is_missed_where_it_is_lost_as_a_whole(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest, gold: Callable[[], Reach]
+) -> None:
+    for name in ("a", "b"):
+        insert(stored, name, 4)
+        ingest_rows(EVENTS, into)
+    made_of = gold()
+    settings = lake.settings(database.name)
+    assert reconcile(settings, made_of)[1] == []
+    lake.query("DELETE FROM silver.payment_events WHERE event_id LIKE 'stripe:evt_b%'")
+    (found,) = reconcile(settings, made_of)[1]
+    assert (found.figure, found.postgresql, found.gold) == ("events", 8, 4)
+
+
+def test_money_is_held_to_postgresql_of_payments_that_were_touched_since_alone(
+    stored: psycopg.Connection, database: Database, lake: Lake, into: Ingest, gold: Callable[[], Reach]
+) -> None:
+    settings = lake.settings(database.name)
+    insert(stored, "a", 6)
+    ingest_rows(EVENTS, into)
+    since = gold()
+    insert(stored, "b", 2)
+    ingest_rows(EVENTS, into)
+    made_of = gold()
+    totals, found = reconcile(settings, made_of, since)
+    assert (totals[0].payments, totals[0].events, found) == (2, 4, []), "with what they had before"
+    lake.query("UPDATE gold.fct_payments SET captured_cents = captured_cents + 1")
+    assert [one.gold - one.postgresql for one in reconcile(settings, made_of, since)[1]] == [2]
+    assert [one.gold - one.postgresql for one in reconcile(settings, made_of)[1]] == [6]
 
 
 def test_rows_that_a_backfill_took_out_of_bronze_are_found_in_silver(
@@ -298,7 +369,7 @@ def test_rows_that_a_backfill_took_out_of_bronze_are_found_in_silver(
     database: Database,
     lake: Lake,
     into: Ingest,
-    gold: Callable[[], None],
+    gold: Callable[[], Reach],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -10,6 +10,8 @@ from mlops.pipelines.lib.dbt_project import Translator, manifest_of
 from mlops.pipelines.lib.dbt_results import found_in
 from mlops.pipelines.lib.places import DBT_PROJECT
 from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
+from mlops.pipelines.lib.watermark import Reach
+from mlops.pipelines.settings import lake_settings
 
 TRANSLATOR: Final = Translator()
 # Unit tests are of the code: they run where it changes (`make test`), not whenever data come.
@@ -17,6 +19,8 @@ TRANSLATOR: Final = Translator()
 _BUILD: Final = ("build", "--exclude-resource-types", "unit_test", "--indirect-selection", "buildable")
 
 
+EVENTS: Final = dg.AssetKey(["silver", "payment_events"])
+MADE_OF: Final = "made of bronze as of"
 DBT_POOL: Final = "dbt"
 """dbt takes turns with itself, since two builds of one table would undo each other's work, and with what must not see
 half of a build."""
@@ -27,12 +31,24 @@ half of a build."""
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     """Run `dbt build`: a test that fails stops what is made of its model, the rest is built, and the step fails."""
+    from mlops.pipelines.lib.status import reach_of
+
     with only_neighbours_again():
+        # Before dbt begins: silver has it all afterwards, whatever is ingested meanwhile.
+        reach = reach_of(EVENTS.path[-1], lake_settings()) if EVENTS in context.selected_asset_keys else None
         build = dbt.cli(_BUILD, context=context, raise_on_error=False)
-        yield from build.stream()
+        for event in build.stream():
+            yield event if reach is None else _with_reach(event, context, reach)
         if build.process.wait():
             found = found_in(_results(build))
             raise dg.Failure(f"dbt build: {found}", allow_retries=found.is_away)
+
+
+def _with_reach(event: Any, context: dg.AssetExecutionContext, reach: Reach) -> Any:
+    """The materialisation of silver's events says which state of bronze it is made of."""
+    if not isinstance(event, dg.Output) or context.asset_key_for_output(event.output_name) != EVENTS:
+        return event
+    return event.with_metadata({**event.metadata, MADE_OF: dg.MetadataValue.json(reach.told())})
 
 
 def _results(build: Any) -> list[dict[str, Any]]:

@@ -22,11 +22,12 @@ EVERY_HOUR: Final = dg.ScheduleDefinition(
 @dg.sensor(job=REFRESH, minimum_interval_seconds=600, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Rows that are stored by now: the newest transaction of each source, by an index; no row is read."""
-    from mlops.pipelines.lib.new_rows import CursorError, newest
+    from mlops.pipelines.lib.new_rows import newest
+    from mlops.pipelines.lib.unavailable import LakeUnavailableError
 
     try:
         found = newest(lake_settings().postgresql())
-    except (CursorError, LakeSettingsError) as error:
+    except (LakeUnavailableError, LakeSettingsError) as error:
         return dg.SkipReason(str(error))
     if found == context.cursor:
         return dg.SkipReason("nothing was stored since the last time")

@@ -25,12 +25,13 @@ def drift_alarm(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
 
     Where that training failed, the same alarm starts it again.
     """
-    from mlops.pipelines.lib.alarms import ALARM, ALARM_AT, AlarmsError, is_due_again, newest_alarm
+    from mlops.pipelines.lib.alarms import ALARM, ALARM_AT, is_due_again, newest_alarm
+    from mlops.pipelines.lib.unavailable import LakeUnavailableError
 
     at = context.cursor
     try:
         alarm = newest_alarm(lake_settings().postgresql(), at)
-    except (AlarmsError, LakeSettingsError) as error:
+    except (LakeUnavailableError, LakeSettingsError) as error:
         return dg.SkipReason(str(error))
     if alarm is not None:
         request = dg.RunRequest(run_key=f"drift-{alarm.at}", tags={ALARM: alarm.what, ALARM_AT: alarm.at})
