@@ -5,7 +5,7 @@ import gc
 import logging
 import socket
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -76,16 +76,20 @@ async def serve(
     watching = [asyncio.create_task(inbox.watch()), asyncio.create_task(deadlines)]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     _log.info("process.started", address="{}:{}".format(*listener.getsockname()[:2]))
-    await asyncio.wait([serving, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+    # A watch that fails ends the process, too: nothing would tell that it watches no more.
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait([serving, told, *watching], return_when=asyncio.FIRST_COMPLETED)
     _log.info("process.stopping")
     webhook.draining = True
     await _stop(server, serving, settings.gateway_drain_seconds)
     for watch in watching:
         watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+    ended = await asyncio.gather(*watching, return_exceptions=True)
     unsettled = await inbox.close(settings.gateway_delivery_timeout_ms / 1000)
     _log.info("process.stopped", unsettled=unsettled)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 async def _stop(server: "_Server", serving: "asyncio.Task[None]", drain_seconds: float) -> None:

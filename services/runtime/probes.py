@@ -12,6 +12,7 @@ Check = Callable[[], str | None]
 _OK = 200
 _NOT_FOUND = 404
 _UNAVAILABLE = 503
+_REQUEST_SECONDS = 5.0
 
 
 class ProbeServer:
@@ -62,6 +63,9 @@ def answer(path: str, ready: Check) -> tuple[int, str, bytes]:
 
 def _handler(ready: Check) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        # Each connection has a thread, which waits so long for its request.
+        timeout = _REQUEST_SECONDS
+
         def do_GET(self) -> None:
             status, content_type, body = answer(self.path, ready)
             self.send_response(status)

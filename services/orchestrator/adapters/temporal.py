@@ -165,6 +165,9 @@ class TemporalStarter:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return "forgotten"
             raise TemporalUnavailableError(f"Temporal answers {error.status.name}") from error
+        except ValueError:
+            # A status that this SDK cannot name, such as a paused run's. It can name all that end a run.
+            return "running"
         return _STATUSES[description.status] if description.status is not None else "running"
 
     async def check(self) -> None:
