@@ -33,7 +33,10 @@ class UnknownFeaturesError(ValueError):
 
 
 class Inputs:
-    """The columns of one model's rows: the catalog's features, and `own`, which the payment shows by itself."""
+    """The columns of one model's rows: the catalog's features, and `own`, which the payment shows by itself.
+
+    To be used by one thread at a time.
+    """
 
     def __init__(self, names: Sequence[str], own: Collection[str] = OWN_FEATURES) -> None:
         if unknown := [name for name in names if name not in _CATALOG and name not in own]:
@@ -49,6 +52,10 @@ class Inputs:
         self._columns = {
             entity: [column for column, (_, whose) in enumerate(self._sources) if whose is entity]
             for entity in self._entities
+        }
+        # Held: to find one among sixty takes longer than to write an age into it.
+        self._uses_of = {
+            entity: [self._uses.features[column] for column in columns] for entity, columns in self._columns.items()
         }
         self._own = [(column, name) for column, name in enumerate(names) if name in OWN_FEATURES]
         self._needs_worth = _WORTH in names
@@ -89,8 +96,16 @@ class Inputs:
 
     def tell_uses(self, provenance: Provenance, case: Case) -> None:
         """Add how each feature came to the answer, or why it did not."""
+        vectors = _vectors(case)
+        for entity, aged in self._uses_of.items():
+            age_ms = _age_ms(vectors.get(entity))
+            for use in aged:
+                use.age_ms = age_ms
         provenance.MergeFrom(self._uses)
-        uses = provenance.features
+        self._tell_exceptions(provenance.features, case)
+
+    def _tell_exceptions(self, uses: Sequence[FeatureUse], case: Case) -> None:
+        """Of what is missing or stale."""
         shown = context_features(case.payment)
         for column, name in self._own:
             if shown[name] is None:
@@ -98,16 +113,16 @@ class Inputs:
         vectors = _vectors(case)
         for entity, columns in self._columns.items():
             vector = vectors.get(entity)
-            if vector is None or vector.age_us is None:
+            if vector is None or vector.missing:
                 for column in columns:
                     _tell_missing(uses[column])
-                continue
-            age_ms = vector.age_us // _MILLISECOND_US
-            for column in columns:
-                uses[column].age_ms = age_ms
-            if vector.stale:
+            elif vector.stale:
                 for column in columns:
                     uses[column].stale = True
+
+
+def _age_ms(vector: ViewVector | None) -> int:
+    return 0 if vector is None or vector.age_us is None else vector.age_us // _MILLISECOND_US
 
 
 def _tell_missing(use: FeatureUse) -> None:
