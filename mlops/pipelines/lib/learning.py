@@ -63,7 +63,7 @@ def evaluate(registry: Registry, model: str, history: Path) -> Evaluated:
     """
     challenger, champion = (registry.by_alias(model, alias) for alias in (CHALLENGER, CHAMPION))
     serving = champion.number if champion else None
-    if challenger is None:
+    if challenger is None or challenger.number == serving:
         return Evaluated(None, serving, ())
     policy = policy_for(model)
     said = ""
@@ -100,10 +100,16 @@ class Decided:
 
 
 def decide(registry: ChampionRegistry, model: str, order: Order) -> Decided:
-    """Let the challenger serve if the policy allows it. What the policy refuses stays a challenger."""
-    champion = registry.by_alias(model, CHAMPION)
+    """Let the challenger serve if the policy allows it. What the policy refuses stays a challenger.
+
+    Done again where it was killed in its middle, it ends what it began: who serves already is a challenger no more.
+    """
+    champion, challenger = (registry.by_alias(model, alias) for alias in (CHAMPION, CHALLENGER))
     serving = champion.number if champion else None
-    if registry.by_alias(model, CHALLENGER) is None:
+    if challenger is not None and challenger.number == serving:
+        registry.unpoint(model, CHALLENGER)
+        return Decided(serving, serving, ())
+    if challenger is None:
         return Decided(None, serving, ())
     try:
         record = promote(registry, model, None, policy_for(model), order)

@@ -47,7 +47,8 @@ class PredictionLog:
 
     def messages(self, start: Mapping[int, int], at_once: int) -> Iterator[tuple[Sequence[Message], Mapping[int, int]]]:
         """Messages from these offsets on, so many at a time, with the offsets behind them."""
-        position = {number: start.get(number, ends.first) for number, ends in self.ends.items()}
+        # With partitions that are there no more.
+        position = {**start, **{number: start.get(number, ends.first) for number, ends in self.ends.items()}}
         self._check(position)
         left = {number for number, ends in self.ends.items() if position[number] < ends.end}
         if not left:

@@ -105,11 +105,11 @@ def _batch(
     batch_id = f"{PREDICTIONS}:{_told(until)}{lake.mark}"
     rows, unreadable = [], []
     for record in records:
-        message = _decoded(record.value())
-        if message is None:
+        row = _row(record)
+        if row is None:
             unreadable.append(_unreadable(record, batch_id, lake.now))
         else:
-            rows.append(prediction_row(message, record.timestamp()[1]))
+            rows.append(row)
     schema = pa.schema([(column.name, column.type) for column in COLUMNS[:-1]])
     return Batch(
         batch_id=batch_id,
@@ -119,6 +119,15 @@ def _batch(
         taken={},
         unreadable=pa.Table.from_pylist(unreadable, schema=rejected.SCHEMA),
     )
+
+
+def _row(record: Record) -> dict[str, Any] | None:
+    """None where there is no message in it, or one that no row can be made of: its moments are in no calendar."""
+    message = _decoded(record.value())
+    try:
+        return None if message is None else prediction_row(message, record.timestamp()[1])
+    except ValueError:
+        return None
 
 
 def _decoded(value: bytes | None) -> PredictionLogged | None:

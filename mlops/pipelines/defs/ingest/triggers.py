@@ -14,9 +14,22 @@ REFRESH: Final = dg.define_asset_job(
     dg.AssetSelection.groups("ingest", NAMESPACE, "silver", "gold", "marts"),
     description="Ingest, dbt and the checks of both: what dashboards read.",
 )
-EVERY_HOUR: Final = dg.ScheduleDefinition(
+
+
+_NOT_BEGUN: Final = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
+
+
+def _waits(instance: dg.DagsterInstance) -> bool:
+    """Whether a refresh has not begun yet: where each takes longer than the next takes to come, they would pile up."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=REFRESH.name, statuses=_NOT_BEGUN)) > 0
+
+
+@dg.schedule(
     name="refresh_every_hour", job=REFRESH, cron_schedule="7 * * * *", default_status=dg.DefaultScheduleStatus.RUNNING
 )
+def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Whether or not anything is new: predictions and findings come too."""
+    return dg.SkipReason("a refresh waits already") if _waits(context.instance) else dg.RunRequest()
 
 
 @dg.sensor(job=REFRESH, minimum_interval_seconds=600, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -31,6 +44,8 @@ def new_data(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipRe
         return dg.SkipReason(str(error))
     if found == context.cursor:
         return dg.SkipReason("nothing was stored since the last time")
+    if _waits(context.instance):
+        return dg.SkipReason("a refresh that has not begun brings these rows too")
     return dg.SensorResult([dg.RunRequest(run_key=f"new-data-{found}")], cursor=found)
 
 
@@ -46,5 +61,6 @@ def contract_change(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
     return dg.SensorResult([request] if context.cursor else [], cursor=digest)
 
 
+EVERY_HOUR: Final = every_hour
 NEW_DATA: Final = new_data
 CONTRACT_CHANGE: Final = contract_change

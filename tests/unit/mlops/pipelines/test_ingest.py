@@ -1,9 +1,11 @@
 """The small pure parts of ingest: watermarks, whose they are, what PostgreSQL sends, what settings say."""
 
 from datetime import UTC, datetime
+from typing import cast
 
 import pyarrow as pa
 import pytest
+from confluent_kafka import Message as Record
 from pydantic import SecretStr
 from pyiceberg.exceptions import ServiceUnavailableError
 from tidegate.inference.v1.assessment_service_pb2 import QUESTION_FRAUD
@@ -14,7 +16,7 @@ from mlops.pipelines.lib.catalog import LakeUnavailableError, catalog_properties
 from mlops.pipelines.lib.columns import TEXTS, TIMESTAMP, Column
 from mlops.pipelines.lib.database import Frontier, _read
 from mlops.pipelines.lib.lake import OtherDatabaseError
-from mlops.pipelines.lib.predictions import offsets, prediction_row
+from mlops.pipelines.lib.predictions import _row, offsets, prediction_row
 from mlops.pipelines.lib.watermark import Watermark
 from mlops.pipelines.settings import CatalogAuth, LakeSettings, LakeSettingsError, lake_settings
 
@@ -134,3 +136,22 @@ def test_settings_that_are_missing_are_named_with_what_to_do_and_no_value(enviro
 def test_a_lake_that_goes_away_is_told_of_in_a_line(error: Exception) -> None:
     with pytest.raises(LakeUnavailableError, match=f"{type(error).__name__}.*make status"), told_of_lake():
         raise error
+
+
+class _Record:
+    """What Kafka gives of one message, as far as it is looked at."""
+
+    def __init__(self, message: PredictionLogged) -> None:
+        self._value = b"\0\0\0\0\7\0" + message.SerializeToString()
+
+    def value(self) -> bytes:
+        return self._value
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_772_000_000_000
+
+
+def test_a_prediction_of_a_moment_that_no_calendar_has_is_no_row_and_stops_none() -> None:
+    kept, lost = PredictionLogged(payment_id="stripe:pi_1"), PredictionLogged(payment_id="stripe:pi_2")
+    lost.predicted_at.seconds = 10**15
+    assert [_row(cast("Record", _Record(each))) is None for each in (kept, lost)] == [False, True]

@@ -34,3 +34,15 @@ def test_without_a_challenger_who_serves_goes_on() -> None:
     registry = FakeModelRegistry()
     registry.point("fraud", CHAMPION, registry.add("fraud", GOOD).number)
     assert decide(registry, "fraud", ORDER) == Decided(None, "1", ())
+
+
+def test_a_promotion_that_was_killed_in_its_middle_is_ended_by_the_next_try() -> None:
+    """The alias of who serves was moved, and that of the challenger not taken away."""
+    registry = FakeModelRegistry()
+    number = registry.add("fraud", GOOD).number
+    registry.point("fraud", CHALLENGER, number)
+    decide(registry, "fraud", ORDER)
+    registry.point("fraud", CHALLENGER, number)
+    assert decide(registry, "fraud", ORDER) == Decided("1", "1", ())
+    assert registry.aliases == {("fraud", CHAMPION): "1"}
+    assert len(registry.records) == 1, "it was promoted once"
