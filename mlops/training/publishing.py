@@ -46,12 +46,19 @@ def publish(registry: Registry, name: str, judged: Judged, purpose: Purpose, sta
         digest = artifact_digest(folder)
         known = _known(registry.versions(name), digest, judged.evidence.against)
         if known is not None:
+            _point_again(registry, known)
             return known, False
         _write_beside(beside, judged, purpose)
         training = _training(name, folder, beside, digest, judged)
         version = registry.register(training, registry.log(training, started_ms))
     registry.point(name, CHALLENGER, version.number)
     return version, True
+
+
+def _point_again(registry: Registry, known: Version) -> None:
+    """Make it the challenger where a training ended between its registration and that; never what served once."""
+    if not known.aliases and all(record.to_version != known.number for record in registry.audit(known.model)):
+        registry.point(known.model, CHALLENGER, known.number)
 
 
 def _known(versions: Sequence[Version], digest: str, against: str) -> Version | None:

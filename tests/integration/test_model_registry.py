@@ -98,12 +98,19 @@ def test_the_same_model_is_registered_once_until_another_serves(registry: Regist
     first, _ = publish(registry, model, judged(seed=1), PURPOSE, started_ms=1_000)
     again, new = publish(registry, model, judged(seed=1), PURPOSE, started_ms=2_000)
     assert (again.number, new) == (first.number, False)
+    registry.unpoint(model, CHALLENGER)
+    publish(registry, model, judged(seed=1), PURPOSE, started_ms=2_500)
+    challenger = registry.by_alias(model, CHALLENGER)
+    assert challenger is not None, "a training that was killed before it said so"
+    assert challenger.number == first.number
     other, new = publish(registry, model, judged(seed=2), PURPOSE, started_ms=3_000)
     assert new
     promote(registry, model, other.number, POLICY, order(4_000))
     rejudged, new = publish(registry, model, judged(seed=1, evidence=against(other)), PURPOSE, started_ms=5_000)
     assert new, "evidence against who serves now is new, though the model is not"
     promote(registry, model, rejudged.number, POLICY, order(6_000))
+    publish(registry, model, judged(seed=2), PURPOSE, started_ms=7_000)
+    assert registry.by_alias(model, CHALLENGER) is None, "what served once, and no longer does, is no challenger again"
 
 
 def test_a_replay_is_kept_with_its_candidate(
