@@ -173,7 +173,7 @@ DAGSTER: Mapping[str, Any] = MappingProxyType(
         "run_launcher": {"module": "mlops.pipelines.lib.launcher", "class": "ProcessRunLauncher"},
         "run_monitoring": {
             "enabled": True,
-            "start_timeout_seconds": 180,
+            "start_timeout_seconds": 60,
             "cancel_timeout_seconds": 60,
             "max_resume_run_attempts": 0,
             "poll_interval_seconds": 10,
