@@ -35,7 +35,7 @@ def open_catalog(settings: LakeSettings) -> Catalog:
     """The catalog, asked once. LakeUnavailableError where it does not answer."""
     try:
         return load_catalog(CATALOG, **catalog_properties(settings))
-    except RequestException as error:
+    except (RequestException, RESTError) as error:
         raise LakeUnavailableError(
             f"the Iceberg catalog does not answer at {settings.catalog_url} ({type(error).__name__}): `make status` "
             "tells whether it runs, TIDEGATE_CATALOG_URL says where it is looked for"

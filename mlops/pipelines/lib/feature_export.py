@@ -22,6 +22,7 @@ from mlops.features.catalog import VIEWS
 from mlops.features.event_rows import COLUMNS, HISTORY_FILE
 from mlops.features.facts import attempt_id, microseconds
 from mlops.features.parquet import events_file, moments_file
+from mlops.pipelines.lib.catalog import told_of_lake
 from mlops.pipelines.lib.outcomes import FINAL_ADVICE, FINAL_CLASSES, NO_ADVICE, Outcomes, Told
 from mlops.pipelines.lib.sources import NAMESPACE
 from mlops.training.churn.truth import ABSENCES_FILE
@@ -215,7 +216,7 @@ class SnapshotGoneError(Exception):
 
 
 class LakeReader:
-    """A BronzeReader of the lake; each table as of one snapshot, whatever is ingested meanwhile.
+    """A BronzeReader of the lake; each table as of one snapshot, whatever is ingested meanwhile. LakeUnavailableError.
 
     `snapshots` names the states to read; without them they are those of now.
     """
@@ -244,11 +245,13 @@ class LakeReader:
             )
         schema = opened.schema() if snapshot.schema_id is None else opened.schemas()[snapshot.schema_id]
         present = tuple(name for name in columns if name in {field.name for field in schema.fields})
-        yield from opened.scan(selected_fields=present, snapshot_id=number).to_arrow_batch_reader()
+        with told_of_lake():
+            yield from opened.scan(selected_fields=present, snapshot_id=number).to_arrow_batch_reader()
 
     def _opened(self, table: str) -> Table:
         if table not in self._tables:
-            self._tables[table] = self._catalog.load_table(f"{NAMESPACE}.{table}")
+            with told_of_lake():
+                self._tables[table] = self._catalog.load_table(f"{NAMESPACE}.{table}")
         return self._tables[table]
 
 

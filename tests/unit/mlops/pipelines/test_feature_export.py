@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops.features import parquet
-from mlops.features.catalog import CUSTOMER_STATS, MERCHANT_STATS, VIEWS
+from mlops.features.catalog import CUSTOMER_STATS, MERCHANT_STATS, VIEWS, Entity
 from mlops.features.event_rows import HISTORY_FILE
 from mlops.pipelines.lib import feature_export
 from mlops.pipelines.lib.point_in_time import compared
@@ -103,6 +103,25 @@ def test_a_row_that_saw_what_came_later_is_found(history: Path, folder: Path, tm
         pq.write_table(rows.set_column(rows.column_names.index(name), name, later), file)
     found = compared(BronzeTables.of(history), made, seed=1)
     assert {fault.partition(" of ")[2] for fault in found.faults} == {"customer", "merchant"}
+
+
+def test_newest_facts_of_a_merchant_with_more_than_can_be_made_again_are_looked_at(
+    history: Path, folder: Path, tmp_path: Path
+) -> None:
+    event_table(folder, tmp_path)
+    bronze, made = BronzeTables.of(history), tmp_path / fingerprint(folder)
+    looked = compared(bronze, made, seed=1, most=600, settled_after=50)
+    assert looked.faults == []
+    assert looked.rows[MERCHANT_STATS.name] == 577 + 1043, "of the larger one its first 600 and those behind them"
+    file = parquet.events_file(MERCHANT_STATS, made)
+    rows = pq.read_table(file).sort_by(parquet.CREATED_COLUMN)
+    newest = pc.greater(pa.array(range(len(rows))), len(rows) - 40)
+    later = pc.if_else(newest, pc.add(rows.column("merchant_attempts_24h"), 1), rows.column("merchant_attempts_24h"))
+    pq.write_table(
+        rows.set_column(rows.column_names.index("merchant_attempts_24h"), "merchant_attempts_24h", later), file
+    )
+    wrong = compared(bronze, made, seed=1, sample={Entity.MERCHANT: 2}, most=400, settled_after=50).faults
+    assert len(wrong) == 39, "those of both merchants"
 
 
 def test_a_history_in_another_order_than_that_of_arrival_is_found(history: Path, folder: Path, tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 """A neighbour that is away is tried again; bad data fails at once, in its own words."""
 
+from typing import cast
+
 import dagster as dg
 import pytest
+from pyiceberg.catalog import Catalog
+from pyiceberg.table import Table
 
 from mlops.pipelines.lib.catalog import LakeUnavailableError
+from mlops.pipelines.lib.feature_export import LakeReader
 from mlops.pipelines.lib.lake import TooManyRejectedError
 from mlops.pipelines.lib.retrying import only_neighbours_again
 from mlops.registry.ports import RegistryError
@@ -20,3 +25,15 @@ def test_a_poisoned_batch_is_not_tried_again() -> None:
         raise TooManyRejectedError("60 of 100 rows break not_future.provider_created_at")
     assert not failed.value.allow_retries
     assert failed.value.description == "TooManyRejectedError: 60 of 100 rows break not_future.provider_created_at"
+
+
+class _Away:
+    """A catalog whose object storage does not answer, in pyarrow's words."""
+
+    def load_table(self, _: str) -> Table:
+        raise OSError("When reading information for key 'v2.metadata.json': AWS Error NETWORK_CONNECTION")
+
+
+def test_object_storage_that_is_away_while_the_past_is_read_is_tried_again() -> None:
+    with pytest.raises(LakeUnavailableError, match="NETWORK_CONNECTION"), only_neighbours_again():
+        list(LakeReader(cast("Catalog", _Away())).batches("payment_events", ("event_id",)))
