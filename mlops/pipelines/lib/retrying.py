@@ -7,7 +7,7 @@ from typing import Final
 import dagster as dg
 
 AGAIN: Final = dg.RetryPolicy(max_retries=4, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""After 5, 10, 20 and 40 s, each somewhat more or less."""
+"""After 5, 15, 35 and 75 s, each five more or less."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pyiceberg.table import Table
 from mlops.pipelines.lib.catalog import LakeUnavailableError
 from mlops.pipelines.lib.feature_export import LakeReader
 from mlops.pipelines.lib.lake import TooManyRejectedError
-from mlops.pipelines.lib.retrying import only_neighbours_again
+from mlops.pipelines.lib.retrying import AGAIN, only_neighbours_again
 from mlops.registry.ports import RegistryError
 
 
@@ -37,3 +37,11 @@ class _Away:
 def test_object_storage_that_is_away_while_the_past_is_read_is_tried_again() -> None:
     with pytest.raises(LakeUnavailableError, match="NETWORK_CONNECTION"), only_neighbours_again():
         list(LakeReader(cast("Catalog", _Away())).batches("payment_events", ("event_id",)))
+
+
+def test_a_neighbour_has_two_minutes_to_come_back() -> None:
+    """As docs/pipelines.md tells it."""
+    tries = range(1, AGAIN.max_retries + 1)
+    assert all(
+        abs(AGAIN.calculate_delay(number) - told) <= 5 for number, told in zip(tries, (5, 15, 35, 75), strict=True)
+    )
