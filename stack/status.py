@@ -10,6 +10,8 @@ from functools import partial
 
 from prometheus_client.samples import Sample
 
+from stack import lake_figures
+from stack.engines import dagster
 from stack.engines.kafka import bootstrap_servers
 from stack.engines.postgresql import OWNER, database_url
 from stack.errors import StackError
@@ -53,6 +55,8 @@ class Report:
     messages: Figures | None = None
     rows: Figures | None = None
     models: Figures | None = None
+    # Empty where no lakehouse is meant to run.
+    lake: Sequence[str] | None = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -64,11 +68,12 @@ class Report:
 def collect(context: Context, programs: Sequence[Program], state: State) -> Report:
     """Ask everything at the same time; what does not answer in time is left out."""
     wanted = [one for one in programs if one.name in state.wanted and one.kind is Kind.SERVICE]
-    with ThreadPoolExecutor(max_workers=len(programs) + len(wanted) + 2) as pool:
+    with ThreadPoolExecutor(max_workers=len(programs) + len(wanted) + 3) as pool:
         states = [pool.submit(program_status, context, program, state) for program in programs]
         samples = {one.name: pool.submit(_samples, context, one.name) for one in wanted}
         broker = pool.submit(asked, lambda: broker_lag(bootstrap_servers(context)))
         counted = pool.submit(asked, lambda: rows(database_url(context, OWNER)))
+        lake = pool.submit(_lake, context) if dagster.PAGES.name in state.wanted else None
     scraped = {name: answer.result() for name, answer in samples.items()}
     gateway, inference = scraped.get(_GATEWAY), scraped.get(_INFERENCE)
     told = [sample for answer in scraped.values() if answer for sample in answer]
@@ -81,6 +86,7 @@ def collect(context: Context, programs: Sequence[Program], state: State) -> Repo
         messages=messages(told) if told else None,
         rows=counted.result(),
         models=None if inference is None else models(inference),
+        lake=() if lake is None else lake.result(),
         links={program.name: program.links(context) for program in programs if program.name in started},
     )
 
@@ -116,6 +122,7 @@ def render(report: Report) -> str:
     lines += _count_lines("Rows", report.rows, "PostgreSQL does not answer")
     lines += _count_lines("Lag", report.lag, "Kafka does not answer")
     lines += _model_lines(report.models)
+    lines += _lake_lines(report.lake)
     figures = "".join(figure for one in (report.lag, report.rows) if one for figure in one.values())
     lines += [f"          {mark} {meaning}" for mark, meaning in _LEGEND.items() if mark in figures]
     if report.links:
@@ -156,6 +163,19 @@ def _model_lines(figures: Figures | None) -> list[str]:
     if not figures:
         return [f"{'Models':<9} {'(inference does not answer)' if figures is None else 'not asked yet'}"]
     return [f"{'' if number else 'Models':<9} {name:<9} {told}" for number, (name, told) in enumerate(figures.items())]
+
+
+def _lake_lines(told: Sequence[str] | None) -> list[str]:
+    lines = ("(Dagster does not answer)",) if told is None else told
+    return [f"{'' if number else 'Lake':<9} {line}" for number, line in enumerate(lines)]
+
+
+def _lake(context: Context) -> Sequence[str] | None:
+    now = time.time_ns() / 1e9
+    try:
+        return lake_figures.told(dagster.ask(context, lake_figures.question(now)), now)
+    except NotReadyError:
+        return None
 
 
 def _samples(context: Context, name: str) -> Sequence[Sample] | None:

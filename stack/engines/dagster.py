@@ -140,7 +140,7 @@ def _pages_ready(context: Context) -> None:
 
 
 def _daemon_ready(context: Context) -> None:
-    told = _ask(context, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    told = ask(context, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     record = context.home.read_state().processes.get(DAEMON.name)
     began = started_at(record.pid) if record else None
     if silent := silent_daemons(told, began or 0.0):
@@ -159,12 +159,16 @@ def silent_daemons(told: Sequence[Mapping[str, Any]], began: float) -> list[str]
     ]
 
 
-def _ask(context: Context, question: str) -> Any:
+def ask(context: Context, question: str) -> Any:
+    """What GraphQL answers; NotReadyError where it does not."""
     try:
         given = httpx.post(f"{url(context)}/graphql", json={"query": question}, timeout=_PROBE_SECONDS, trust_env=False)
-        return given.raise_for_status().json()["data"]
+        told = given.raise_for_status().json()
     except httpx.HTTPError as error:
         raise NotReadyError(f"/graphql: {type(error).__name__}") from error
+    if "errors" in told:
+        raise NotReadyError(f"/graphql: {told['errors'][0]['message']}")
+    return told["data"]
 
 
 def _end_runs(context: Context) -> None:

@@ -5,6 +5,7 @@ With TIDEGATE_TEST_HOME the database of that home, `tidegate`, is written to: it
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,7 @@ from mlops.pipelines.lib.launcher import Worker
 from stack.deploy import MIGRATE
 from stack.engines.dagster import DAEMON, LOCATION, PROGRAMS
 from stack.home import REPOSITORY_ROOT, Home
+from stack.lake_figures import question, told
 from tests.engines import stack_command, start_more
 from tests.lake import Lake
 
@@ -253,3 +255,10 @@ def test_the_pipelines_are_loaded_and_every_daemon_is_alive(lake: Lake, dagster:
     screen = stack_command(lake.engines.home, "status", timeout=60).stdout.splitlines()
     ready = {line.split()[0] for line in screen if " pid " in line and line.endswith("ready")}
     assert ready >= set(NAMES)
+
+
+def test_the_status_screen_tells_how_jobs_and_checks_are(dagster: Dagster) -> None:
+    now = time.time_ns() / 1e9
+    jobs, *others = told(dagster.ask(question(now)), now)
+    assert {part.split()[0] for part in jobs.split("  ")} >= {"refresh", "learn", "watch", "maintain", "backfill"}
+    assert re.search(r"\n[1-9]\d+ checks, \d+ not yet made", "\n".join(["", *others]))

@@ -84,3 +84,12 @@ def test_a_program_that_failed_to_start_is_told_from_one_that_nobody_asked_for(c
 def test_a_program_that_died_has_crashed(context: Context) -> None:
     state = State(processes={"gateway": ProcessRecord(1, "another boot:1", "")}, wanted={"gateway"})
     assert program_status(context, PROGRAM, state).state.startswith("CRASHED")
+
+
+def test_the_lakehouse_is_told_of_where_it_is_meant_to_run() -> None:
+    report = Report(home="/somewhere", programs=[KAFKA])
+    assert "Lake" not in render(report)
+    assert "Lake      refresh never ran\n          0 checks\n" in render(
+        dataclasses.replace(report, lake=["refresh never ran", "0 checks"])
+    )
+    assert "Lake      (Dagster does not answer)\n" in render(dataclasses.replace(report, lake=None))
