@@ -60,16 +60,16 @@ def _moment(seconds: float) -> str:
 
 def _checks(assets: Iterable[Mapping[str, Any]]) -> Sequence[str]:
     found: dict[str, list[str]] = {"do not hold": [], "could not be made": [], "warn": []}
-    count = unasked = 0
+    states: Counter[str] = Counter()
     for asset in assets:
         for check in asset["assetChecksOrError"].get("checks", []):
-            count += 1
             made = check["executionForLatestMaterialization"]
-            unasked += made is None
+            states[made["status"] if made else "SKIPPED"] += 1
             if (outcome := _outcome(made)) is not None:
                 found[outcome].append(f"{'/'.join(asset['assetKey']['path'])} {check['name']}")
     lines = [f"{outcome}: {_named(names)}" for outcome, names in found.items() if names]
-    return [*lines, f"{count} checks, {unasked} not yet made of the newest data"]
+    going, left = states["IN_PROGRESS"], states["SKIPPED"]
+    return [*lines, f"{states.total()} checks, {going} being made, {left} not made of the newest data"]
 
 
 def _outcome(made: Mapping[str, Any] | None) -> str | None:

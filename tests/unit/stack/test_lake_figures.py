@@ -47,7 +47,7 @@ def test_each_job_tells_how_its_last_run_ended_or_how_long_it_has_run() -> None:
         "maintain queued",
         "backfill never ran",
     ]
-    assert checks == "0 checks, 0 not yet made of the newest data"
+    assert checks == "0 checks, 0 being made, 0 not made of the newest data"
 
 
 def test_failures_of_the_last_day_are_counted_by_job() -> None:
@@ -62,13 +62,14 @@ def test_checks_are_named_by_what_became_of_them() -> None:
         "rejected_share": {"status": "FAILED", "evaluation": {"severity": "WARN"}},
         "rows_agree": {"status": "EXECUTION_FAILED", "evaluation": None},
         "at_work": {"status": "IN_PROGRESS", "evaluation": None},
+        "passed_by": {"status": "SKIPPED", "evaluation": None},
         "not_made": None,
     }
     assert told(answer({"refresh": FAILED}, checks), NOW)[1:] == [
         "do not hold: gold/fct_payments money_agrees",
         "could not be made: gold/fct_payments rows_agree",
         "warn: gold/fct_payments rejected_share",
-        "6 checks, 1 not yet made of the newest data",
+        "7 checks, 1 being made, 2 not made of the newest data",
     ]
 
 
