@@ -125,20 +125,14 @@ def _write_events(bronze: BronzeReader, folder: Path) -> int:
 
 
 def _by_day(batches: Iterable[pa.RecordBatch], folder: Path) -> list[Path]:
-    """Rows by the day of their arrival, a file each; in order of the days."""
+    """Rows by the day of their arrival, a folder each, in order of the days. No file stays open: there may be years."""
     folder.mkdir()
-    writers: dict[str, pq.ParquetWriter] = {}
-    try:
-        for rows in _gathered(batches):
-            days = pc.strftime(rows.column("processed_at"), format="%Y-%m-%d")
-            for day in pc.unique(days).to_pylist():
-                if day not in writers:
-                    writers[day] = pq.ParquetWriter(folder / f"{day}.parquet", HISTORY_SCHEMA)
-                writers[day].write_table(rows.filter(pc.equal(days, day)))
-    finally:
-        for writer in writers.values():
-            writer.close()
-    return [folder / f"{day}.parquet" for day in sorted(writers)]
+    for number, rows in enumerate(_gathered(batches)):
+        days = pc.strftime(rows.column("processed_at"), format="%Y-%m-%d")
+        for day in pc.unique(days).to_pylist():
+            (folder / day).mkdir(exist_ok=True)
+            pq.write_table(rows.filter(pc.equal(days, day)), folder / day / f"{number}.parquet")
+    return sorted(folder.iterdir())
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

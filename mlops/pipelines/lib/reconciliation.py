@@ -34,10 +34,11 @@ _TOUCHED: Final = (
 )
 _STORED_BETWEEN: Final = """
     SELECT event_id FROM tidegate.payment_events
-    WHERE stored_xid > '0' AND stored_xid >= %(after)s::text::xid8
-        AND (stored_xid, event_id COLLATE "C") > (%(after)s::text::xid8, %(after_key)s)
+    WHERE {indexed} AND (stored_xid, event_id COLLATE "C") > (%(after)s::text::xid8, %(after_key)s)
         AND (stored_xid, event_id COLLATE "C") <= (%(xid)s::text::xid8, %(key)s)
 """
+# Rows of before there was such a column are in no index.
+_INDEXED: Final = "stored_xid > '0' AND stored_xid >= %(after)s::text::xid8"
 _IN_SILVER: Final = "SELECT event_id FROM lake.silver.payment_events WHERE {which}"
 
 # Refunds count from their request until they fail; what a charge says was refunded beyond those that told of themselves
@@ -218,8 +219,9 @@ def _came_after(ask: Ask, made_of: Reach | None, until: Watermark, settings: Lak
     if made_of is None:
         return set()
     asked = {"after": str(made_of.until.xid), "after_key": made_of.until.key, "xid": str(until.xid), "key": until.key}
+    query = _STORED_BETWEEN.format(indexed=_INDEXED if made_of.until.xid else "true")
     with reading(settings.postgresql()) as connection:
-        found = {str(key) for (key,) in connection.execute(_STORED_BETWEEN, asked)}
+        found = {str(key) for (key,) in connection.execute(query, asked)}
     which = f"ingested_at > {made_of.literal}" if made_of.ingested_at else "true"
     return found - {str(key) for (key,) in ask(_IN_SILVER.format(which=which))} if found else found
 

@@ -63,8 +63,12 @@ class Reach(NamedTuple):
         return cls(Watermark.of(properties), properties.get(_INGESTED_AT, ""), properties.get(_TAKEN_OUT_AT, ""))
 
     def only_grew_since(self, earlier: "Reach") -> bool:
-        """Whether it has all that it had then, and what came behind it can be told by its ingested_at."""
-        return bool(earlier.ingested_at) and earlier.taken_out_at == self.taken_out_at and earlier.until <= self.until
+        """Whether it has all that it had then, and what came behind it can be told on both sides.
+
+        By its ingested_at, and by the index of stored_xid, which has no rows of before there was such a column.
+        """
+        can_be_told = bool(earlier.ingested_at) and earlier.until.xid > 0
+        return can_be_told and earlier.taken_out_at == self.taken_out_at and earlier.until <= self.until
 
     @property
     def literal(self) -> str:

@@ -1,7 +1,9 @@
 """A history that comes from the lake teaches the same as the one that the events were made from."""
 
 import json
+import resource
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +40,21 @@ def test_events_come_in_order_of_arrival_without_what_identifies_and_teaches_not
     for name in feature_export.LEFT_BEHIND:
         assert pc.all(pc.is_null(after.column(name))).as_py()
         assert not pc.all(pc.is_null(before.column(name))).as_py()
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """No more than 64 may be open at once."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_past_of_more_days_than_files_may_be_open_is_read(history: Path, tmp_path: Path, few_files: None) -> None:
+    rows = pq.read_table(exported(BronzeTables.of(history), tmp_path) / HISTORY_FILE)
+    assert len(pc.unique(pc.floor_temporal(rows.column("processed_at"), unit="day"))) > 64
+    assert rows.num_rows == pq.read_metadata(history / HISTORY_FILE).num_rows
 
 
 def test_features_are_those_of_the_events_themselves(history: Path, folder: Path, tmp_path: Path) -> None:

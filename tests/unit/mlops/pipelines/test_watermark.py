@@ -38,3 +38,4 @@ def test_only_what_grew_behind_a_known_moment_can_be_compared_in_part() -> None:
     assert not later._replace(taken_out_at="2026-03-01T12:05:00+00:00").only_grew_since(earlier), "a backfill"
     assert not grown(earlier, 3, 10).only_grew_since(earlier), "a rebuild that has not come so far again"
     assert not later.only_grew_since(Reach.of({})), "ingested before moments were kept"
+    assert not later.only_grew_since(grown(earlier, 0, 0)), "rows of a dump, of which more may have come"
