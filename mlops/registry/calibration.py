@@ -1,5 +1,6 @@
 """Turns a model's margin (log-odds as the booster says them) into a probability that holds; numpy alone to apply."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -36,6 +37,15 @@ class Calibration:
         terms = (slope * column for slope, column in zip(slopes, slants(self.method, margin), strict=True))
         return logistic(sum(terms, start=np.full_like(margin, constant)))
 
+    def of_one(self, margin: float) -> float:
+        """Return that of a single margin, in a tenth of the time that an array of one takes."""
+        if self.method == "isotonic":
+            return self.probability(np.array([margin])).item()
+        *slopes, constant = self.parameters
+        columns = (margin,) if self.method == "platt" else (-_softplus(-margin), _softplus(margin))
+        z = constant + sum(slope * column for slope, column in zip(slopes, columns, strict=True))
+        return math.exp(-_softplus(-z))
+
     def as_json(self) -> dict[str, object]:
         """Return what `of_json` takes."""
         return {
@@ -53,6 +63,11 @@ class Calibration:
 def logistic(z: Floats) -> Floats:
     """Return the probability of log-odds."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -z)))
+
+
+def _softplus(z: float) -> float:
+    """Return ln(1 + e^z)."""
+    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
 def slants(method: Method, margin: Floats) -> tuple[Floats, ...]:

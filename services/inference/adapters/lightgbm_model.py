@@ -94,11 +94,7 @@ class LightGbmModel:
     def judge(self, rows: Rows) -> Sequence[Verdict]:
         """One verdict for each row."""
         reached = self._leaves(rows) + self._paths.first
-        probabilities = self._trained.calibration.probability(self._paths.margin[reached].sum(axis=1))
-        return [
-            Verdict(_finite(probability), self._reasons(row, self._paths.parts.take(at, axis=0).sum(axis=0)))
-            for probability, row, at in zip(probabilities.tolist(), rows, reached, strict=True)
-        ]
+        return [self._verdict(row, at) for row, at in zip(rows.tolist(), reached, strict=True)]
 
     def failed(self, error: Exception) -> None:
         """Log it, without its text."""
@@ -112,9 +108,15 @@ class LightGbmModel:
         leaves = self._trained.booster.predict(rows, pred_leaf=True, num_threads=1)
         return np.asarray(leaves, dtype=np.int64).reshape(len(rows), -1)
 
-    def _reasons(self, row: Rows, parts: "np.ndarray[Any, np.dtype[np.float32]]") -> Sequence[Reason]:
-        strongest = (-parts).argsort(kind="stable")[:_MOST_REASONS].tolist()
-        told = [self._reason(index, row[index].item(), parts[index].item()) for index in strongest if parts[index] > 0]
+    def _verdict(self, row: Sequence[float], reached: "np.ndarray[Any, np.dtype[np.int64]]") -> Verdict:
+        # Lists of numbers from here on: on few of them, each step of numpy's takes longer than Python's own.
+        margin = self._paths.margin.take(reached).sum().item()
+        parts = self._paths.parts.take(reached, axis=0).sum(axis=0).tolist()
+        return Verdict(_finite(self._trained.calibration.of_one(margin)), self._reasons(row, parts))
+
+    def _reasons(self, row: Sequence[float], parts: Sequence[float]) -> Sequence[Reason]:
+        strongest = sorted(range(len(parts)), key=parts.__getitem__, reverse=True)[:_MOST_REASONS]
+        told = [self._reason(index, row[index], parts[index]) for index in strongest if parts[index] > 0]
         return told or (_NOTHING_RAISED,)
 
     def _reason(self, index: int, value: float, contribution: float) -> Reason:
