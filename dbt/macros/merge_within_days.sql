@@ -5,12 +5,19 @@
                 minimum no row to be replaced lies before: the MERGE reads no older partition.
   replaces      optional: column, such as payment_id, of which the new rows are complete. Old rows of the same value
                 with a key that is no longer among them are deleted.
+
+  A column that the model no longer has is dropped first: dbt refuses `sync_all_columns` to models with a contract, and
+  what was taken out because it identifies somebody would stay.
 #}
 {% macro get_incremental_merge_within_days_sql(arguments) %}
     {%- set target = arguments['target_relation'] -%}
     {%- set new = arguments['temp_relation'] -%}
     {%- set key = arguments['unique_key'] -%}
     {%- set meta = config.get('meta') -%}
+    {%- set gone = adapter.get_missing_columns(target, new) -%}
+    {%- if gone -%}
+        {%- do alter_relation_add_remove_columns(target, none, gone) -%}
+    {%- endif -%}
     {%- set earliest = run_query('select min(' ~ meta['merge_from'] ~ ') from ' ~ new).columns[0].values()[0] -%}
     {%- set names = arguments['dest_columns'] | map(attribute='quoted') | list -%}
     {%- if earliest is none -%}

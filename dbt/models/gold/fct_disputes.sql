@@ -27,7 +27,7 @@ disputes as (
         max(currency) as currency,
         max_by(amount_cents, row(provider_created_at, event_id)) as amount_cents,
         max_by(status, row(status <> 'disputed', provider_created_at, event_id)) as status,
-        max_by(reason, provider_created_at) as reason,
+        max_by(reason, row(provider_created_at, event_id)) as reason,
         min(provider_created_at) as opened_at,
         min(if(status <> 'disputed', provider_created_at)) as decided_at,
         bool_or(livemode) as livemode,

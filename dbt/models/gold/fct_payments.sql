@@ -27,10 +27,10 @@ payments as (
         max(merchant_id) as merchant_id,
         max(currency) as currency,
         max(customer_key) as customer_key,
-        max_by(card_key, provider_created_at) filter (where card_key is not null) as card_key,
-        max_by(card_brand, provider_created_at) filter (where card_brand is not null) as card_brand,
+        max_by(card_key, row(provider_created_at, event_id)) filter (where card_key is not null) as card_key,
+        max_by(card_brand, row(provider_created_at, event_id)) filter (where card_brand is not null) as card_brand,
         bool_or(invoice_id is not null) as is_invoice,
-        max_by(amount_cents, provider_created_at) as told_cents,
+        max_by(amount_cents, row(provider_created_at, event_id)) as told_cents,
         max(amount_cents) filter (where {{ is_approved }}) as authorised_cents,
         max(coalesce(amount_captured_cents, amount_cents)) filter (where {{ is_captured }}) as captured_cents,
         min(provider_created_at) filter (where event_type in ('payment.succeeded', 'payment.captured')) as succeeded_at,
@@ -71,6 +71,7 @@ attempts as (
 
 ),
 
+-- Refunds and disputes are few, and one may be older than all that is known of its payment.
 refunds as (
 
     select
@@ -78,7 +79,6 @@ refunds as (
         sum(amount_cents) filter (where is_counted) as refunded_cents,
         max(ingested_at) as ingested_at
     from {{ ref('fct_refunds') }}
-    where {{ since }}
     group by payment_id
 
 ),
@@ -93,7 +93,6 @@ disputes as (
         bool_or(status = 'dispute_lost') as is_lost,
         max(ingested_at) as ingested_at
     from {{ ref('fct_disputes') }}
-    where {{ since }}
     group by payment_id
 
 ),

@@ -33,7 +33,7 @@ own_events as (
                 case status when 'refund_failed' then 2 when 'refunded' then 1 else 0 end
             )
         ) as status,
-        max_by(reason, provider_created_at) as reason,
+        max_by(reason, row(provider_created_at, event_id)) as reason,
         min(provider_created_at) as requested_at,
         min(if(status = 'refunded', provider_created_at)) as settled_at,
         bool_or(livemode) as livemode,
@@ -44,8 +44,7 @@ own_events as (
 
 ),
 
--- What charges say was refunded of them so far, where no refund has told of itself (old API versions): each higher sum
--- is one refund more.
+-- What charges say was refunded of them so far (old API versions say no more): each higher sum is one refund more.
 sums_told as (
 
     select
@@ -62,8 +61,25 @@ sums_told as (
     where
         event_type in ('payment.refunded', 'payment.updated')
         and amount_refunded_cents > 0
-        and payment_id not in (select payment_id from own_events)
     group by provider_object_id, amount_refunded_cents
+
+),
+
+-- Some of a payment's refunds may tell of themselves and others not. What those that do amount to is not counted twice:
+-- of a charge's sum the part above it is left, and belongs to the steps that came last. A refund that failed was part
+-- of the sum before.
+steps as (
+
+    select
+        sums_told.*,
+        lag(amount_refunded_cents, 1, 0) over (
+            partition by provider_object_id order by amount_refunded_cents
+        ) as before_cents,
+        coalesce(own.told_cents, 0) as own_cents
+    from sums_told
+    left join (
+        select payment_id, sum(amount_cents) as told_cents from own_events group by payment_id
+    ) as own on sums_told.payment_id = own.payment_id
 
 ),
 
@@ -86,17 +102,15 @@ refunds as (
     select
         provider || ':' || provider_object_id || ':refunded:' || cast(amount_refunded_cents as varchar) as refund_id,
         payment_id, provider, merchant_id, currency,
-        amount_refunded_cents
-        - lag(amount_refunded_cents, 1, 0) over (
-            partition by provider_object_id order by amount_refunded_cents
-        ) as amount_cents,
+        amount_refunded_cents - greatest(before_cents, own_cents) as amount_cents,
         'refunded' as status,
         cast(null as varchar) as reason,
         requested_at,
         requested_at as settled_at,
         livemode,
         ingested_at
-    from sums_told
+    from steps
+    where amount_refunded_cents > own_cents
 
 )
 

@@ -67,6 +67,13 @@ EARLY: Final = (
           amount_captured_cents=2000),
     # The PaymentIntent tells of a failure whose charge is still to be heard of.
     event("e1", "pi_e", "pi_e", "payment.failed", "2025-01-31 23:59:59", 300, **_DECLINED),
+    # Given back twice; of the first refund the charge tells before it tells of itself.
+    event("h1", "pi_h", "ch_h", "payment.succeeded", "2025-01-06 08:00:00", 1000, amount_captured_cents=1000),
+    event("h2", "pi_h", "ch_h", "payment.refunded", "2025-01-07 08:00:00", 1000, status="refunded",
+          amount_captured_cents=1000, amount_refunded_cents=300),
+    # A refund of which no payment is known yet.
+    event("g2", "pi_g", "re_g", "refund.created", "2025-01-20 00:00:00", 40, status="refunded", customer_id=None,
+          card_fingerprint=None),
 )  # fmt: skip
 LATE: Final = (
     # An earlier failure of the first payment, in another month.
@@ -81,6 +88,14 @@ LATE: Final = (
     # The charge behind the PaymentIntent's failure, two seconds after it and a day later by the calendar.
     event("e2", "pi_e", "ch_e", "payment.failed", "2025-02-01 00:00:01", 300, **_DECLINED),
     event("f1", "pi_f", "ch_f", "payment.succeeded", "2025-02-11 12:00:00", 700, amount_captured_cents=700),
+    # The first refund by itself; the second one, of which the charge alone ever tells.
+    event("h3", "pi_h", "re_h1", "refund.updated", "2025-01-09 08:00:00", 300, status="refunded", customer_id=None,
+          card_fingerprint=None),
+    event("h4", "pi_h", "ch_h", "payment.refunded", "2025-02-13 08:00:00", 1000, status="refunded",
+          amount_captured_cents=1000, amount_refunded_cents=1000),
+    # All that is ever heard of this payment itself lies behind its refund, in the next month.
+    event("g3", "pi_g", "ch_g", "payment.updated", "2025-02-12 00:00:00", 90, status="refunded",
+          amount_captured_cents=90, amount_refunded_cents=40),
 )  # fmt: skip
 
 DECISION: Final = {

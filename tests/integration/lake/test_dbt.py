@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from mlops.pipelines.lib.maintenance import files_with_dropped_columns, maintain
+from mlops.pipelines.lib.reconciliation import reconcile
+from mlops.pipelines.lib.watermark import Watermark
+from tests.integration.conftest import Database
 from tests.integration.lake import bronze
 from tests.lake import Lake
 
@@ -101,6 +106,8 @@ def test_payments_stand_where_their_events_put_them(built: Built) -> None:
         ("stripe:pi_d", "USD", 2000, 0, 1500, "dispute_lost", 1, 0, False, 0, None, "2025-01-04"),
         ("stripe:pi_e", "USD", 0, 0, 0, "failed", 1, 1, False, 0, "generic", "2025-02-01"),
         ("stripe:pi_f", "USD", 700, 0, 0, "succeeded", 1, 0, False, 0, None, "2025-02-11"),
+        ("stripe:pi_g", "USD", 90, 40, 0, "refunded", 0, 0, False, 0, None, "2025-02-12"),
+        ("stripe:pi_h", "USD", 1000, 1000, 0, "refunded", 1, 0, False, 0, None, "2025-01-06"),
     ]
 
 
@@ -109,8 +116,12 @@ def test_what_a_late_event_replaces_is_gone(built: Built) -> None:
     assert rows(built, "select attempt_id from lake.gold.fct_attempts where payment_id = 'stripe:pi_e'") == [
         ("stripe:pi_e:ch_e",)
     ]
-    assert rows(built, "select refund_id, amount_cents from lake.gold.fct_refunds") == [("stripe:re_b", 200)]
-    assert any("ch_b:refunded:200" in row for row in built.first["gold.fct_refunds"])
+    refunds = "select refund_id, amount_cents from lake.gold.fct_refunds order by 1"
+    left = [("stripe:ch_h:refunded:1000", 700), ("stripe:re_b", 200), ("stripe:re_g", 40), ("stripe:re_h1", 300)]
+    assert rows(built, refunds) == left
+    first = "\n".join(built.first["gold.fct_refunds"])
+    assert "ch_b:refunded:200" in first
+    assert "ch_h:refunded:300" in first
 
 
 def test_marts_tell_each_currency_by_itself(built: Built) -> None:
@@ -118,7 +129,7 @@ def test_marts_tell_each_currency_by_itself(built: Built) -> None:
         built,
         "select currency, sum(payments), sum(attempts), sum(captured_cents), sum(refunded_cents), sum(recovered_cents) "
         "from lake.marts.payment_performance group by 1 order by 1",
-    ) == [("JPY", 1, 1, 500, 200, 0), ("KWD", 1, 1, 0, 0, 0), ("USD", 4, 6, 3700, 0, 1000)]
+    ) == [("JPY", 1, 1, 500, 200, 0), ("KWD", 1, 1, 0, 0, 0), ("USD", 5, 7, 4790, 1040, 1000)]
     assert rows(
         built,
         "select cast(day as varchar), decline_class, payments_failed, payments_recovered, median_hours_to_recovery "
@@ -127,6 +138,20 @@ def test_marts_tell_each_currency_by_itself(built: Built) -> None:
     assert rows(built, "select rule_id, rows_rejected from lake.marts.data_quality where rows_rejected > 0") == [
         ("amount_cents.negative", 1)
     ]
+
+
+def test_postgresql_works_out_the_same_totals_by_its_own_queries(built: Built, database: Database) -> None:
+    with psycopg.connect(database.url("writer"), autocommit=True) as writer:
+        for row in {row["event_id"]: row for row in (*bronze.EARLY, *bronze.LATE)}.values():
+            stored = {**{name: value for name, value in row.items() if name != "stored_at"}, "receipt_id": "0" * 32}
+            names, values = map(sql.Identifier, stored), map(sql.Placeholder, stored)
+            insert = sql.SQL("INSERT INTO tidegate.payment_events ({}) VALUES ({})")
+            writer.execute(insert.format(sql.SQL(", ").join(names), sql.SQL(", ").join(values)), stored)
+    with built.lake.catalog().load_table("bronze.payment_events").transaction() as everything_was_ingested:
+        everything_was_ingested.set_properties(Watermark(2**62, "").properties())
+    totals, differing = reconcile(built.lake.settings(database.name))
+    assert differing == []
+    assert {each.currency: each.refunded_cents for each in totals} == {"JPY": 200, "KWD": 0, "USD": 1040}
 
 
 def test_nothing_after_bronze_names_anybody(built: Built) -> None:
@@ -140,19 +165,31 @@ def test_nothing_after_bronze_names_anybody(built: Built) -> None:
     assert joined == [(1,)]
 
 
-def test_a_column_that_is_marked_anew_leaves_silver_by_itself(built: Built, tmp_path: Path) -> None:
+def test_a_column_that_is_marked_anew_leaves_silver_and_gold_by_itself(built: Built, tmp_path: Path) -> None:
+    """Silver takes it out by its mark; gold names its columns, and whoever takes one out of a model is rid of it."""
     project = tmp_path / "dbt"
     shutil.copytree("dbt", project, ignore=shutil.ignore_patterns("target", "logs"))
-    sources = project / "models/bronze/_sources.yml"
-    head, column, rest = sources.read_text().partition("    - name: invoice_id\n")
-    assert column
-    sources.write_text(head + column + rest.replace("sensitivity: operational", "sensitivity: personal", 1))
-    columns = "select column_name from lake.information_schema.columns where table_schema = 'silver'"
-    assert ("invoice_id",) in rows(built, columns)
+    marked = r"(- name: invoice_id\n(?:.*\n){4} +sensitivity: )operational"
+    edit(project / "models/bronze/_sources.yml", marked, r"\1personal")
+    edit(project / "models/gold/fct_payments.sql", r"\n +(bool_or\(.*\) as )?is_invoice,", "")
+    edit(project / "models/gold/fct_payments.yml", r"  - name: is_invoice\n.*\n    data_type: boolean\n", "")
+    assert {("silver", "invoice_id"), ("gold", "is_invoice")} <= named_after_invoices(built)
     bronze.append(built.lake, "payment_events", [bronze.LATE[-1]], "2025-02-22 00:00:00 UTC")
-    dbt(built.lake, "run", "--select", "silver.payment_events", project=project, target=tmp_path / "target")
-    assert ("invoice_id",) not in rows(built, columns)
-    silver = "silver.payment_events"
-    assert files_with_dropped_columns(built.lake.catalog().load_table(silver))
-    list(maintain(built.lake.settings(), [silver], keep_hours=0, orphan_hours=0))
-    assert files_with_dropped_columns(built.lake.catalog().load_table(silver)) == [], "nor is it in any of its files"
+    models = ("--select", "silver.payment_events", "fct_payments")
+    dbt(built.lake, "run", *models, project=project, target=tmp_path / "target")
+    assert named_after_invoices(built) == set()
+    for table in ("silver.payment_events", "gold.fct_payments"):
+        assert files_with_dropped_columns(built.lake.catalog().load_table(table))
+        list(maintain(built.lake.settings(), [table], keep_hours=0, orphan_hours=0))
+        assert files_with_dropped_columns(built.lake.catalog().load_table(table)) == [], "nor is it in any of its files"
+
+
+def edit(file: Path, pattern: str, by: str) -> None:
+    text, made = re.subn(pattern, by, file.read_text())
+    assert made, f"{file} no longer holds {pattern}"
+    file.write_text(text)
+
+
+def named_after_invoices(built: Built) -> set[tuple[Any, ...]]:
+    listed = "select table_schema, column_name from lake.information_schema.columns"
+    return set(rows(built, f"{listed} where column_name in ('invoice_id', 'is_invoice') and table_schema <> 'bronze'"))
