@@ -1,14 +1,18 @@
 """What end-to-end tests start from: the run's platform, and captured webhooks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stack.home import REPOSITORY_ROOT
+from stack.home import REPOSITORY_ROOT, Home
 from tests import engines
 from tests.e2e.platform import Platform
+from tests.process_logs import assert_no_unexpected_errors
 
 _CAPTURED = REPOSITORY_ROOT.parent / "shared" / "data" / "stripe" / "envelopes"
+_SERVICES = {"gateway", "normalizer", "features", "orchestrator", "inference"}
+_EXPECTED_ERRORS: frozenset[str] = frozenset()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,9 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def platform(platform: engines.Platform) -> Platform:
-    """The run's engines and services, as end-to-end tests look at them."""
-    return Platform(platform.engines.home)
+def platform(platform: engines.Platform) -> Iterator[Platform]:
+    """The run's engines and services, as end-to-end tests look at them; no service may have logged an error."""
+    home = platform.engines.home
+    yield Platform(home)
+    services = [name for name in Home(home).read_state().processes if name.partition("-")[0] in _SERVICES]
+    assert_no_unexpected_errors([home / "logs" / f"{name}.log" for name in services], _EXPECTED_ERRORS)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from stack.deploy import MIGRATE
 from stack.engines.postgresql import LAKE, MONITOR, OWNER, READER, WRITER
 from stack.home import REPOSITORY_ROOT
 from tests.engines import Engines, only_one
+from tests.process_logs import assert_no_unexpected_errors
 
 _TEMPLATE = "tidegate_template"
 _MIGRATION_SECONDS = 120
@@ -37,6 +39,17 @@ class Database:
     def environment(self, role: str = "writer") -> dict[str, str]:
         """Settings for a service process that is to use this database."""
         return self.engines.environment(role, self.name)
+
+
+@pytest.fixture(autouse=True)
+def expected_errors(tmp_path: Path) -> Iterator[set[str]]:
+    """Names of the errors that the test's processes may log, which it adds to; any other one fails it at its end.
+
+    The processes' logs lie in the test's own folder.
+    """
+    expected: set[str] = set()
+    yield expected
+    assert_no_unexpected_errors(tmp_path.glob("*.log"), expected)
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import httpx
+
+from tests.process_logs import assert_no_unexpected_errors
 
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
@@ -61,8 +63,10 @@ class Inference:
 
 
 @contextmanager
-def started(folder: Path, *, ca: Path | None = None, **environment: str) -> Iterator[Inference]:
-    """Start it with these settings besides its addresses; stop it when the block is left."""
+def started(
+    folder: Path, *, ca: Path | None = None, expected_errors: Collection[str] = (), **environment: str
+) -> Iterator[Inference]:
+    """Start it with these settings besides its addresses; stop it when the block is left, and look through its log."""
     address, http = free_address(), free_address()
     url = f"{'https' if ca else 'http'}://{http}"
     log = folder / f"inference-{address.rpartition(':')[2]}.log"
@@ -75,6 +79,7 @@ def started(folder: Path, *, ca: Path | None = None, **environment: str) -> Iter
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)
+    assert_no_unexpected_errors([log], expected_errors)
 
 
 def launch(output: IO[bytes] | int, **environment: str) -> subprocess.Popen[bytes]:

@@ -227,7 +227,8 @@ def test_two_processes_share_the_work_and_one_takes_over_when_the_other_dies(wor
     assert second.stop() == 0
 
 
-def test_poison_is_passed_by_and_a_flood_of_it_stops_the_stream(world: FeatureWorld) -> None:
+def test_poison_is_passed_by_and_a_flood_of_it_stops_the_stream(world: FeatureWorld, expected_errors: set[str]) -> None:
+    expected_errors |= {"message.poison", "flood.stopped"}
     facts = [example(number, customer=f"cus_{number}") for number in range(5)]
     process = world.start(TIDEGATE_FEATURES_FLOOD_FAILURES="10", TIDEGATE_FEATURES_FLOOD_WINDOW="1000")
     process.wait_until_ready()

@@ -20,7 +20,14 @@ import psutil
 import pytest
 import pytest_asyncio
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported without saying so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from codegen.topics import load_topics
 from services.gateway.handler import TOPICS
@@ -35,6 +42,7 @@ from stack.topics import deploy
 from tests.engines import Engines, stack_command
 from tests.fakes.publisher_suite import PublisherSuite, ReadAll
 from tests.integration.gateway_client import SECRET, Connection, Load, event, signature
+from tests.process_logs import assert_no_unexpected_errors
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -160,6 +168,7 @@ def shared(engines: Engines, broker: Broker, tmp_path_factory: pytest.TempPathFa
     gateway = launch(engines, broker, tmp_path_factory.mktemp("shared") / "gateway.log")
     yield gateway
     gateway.stop()
+    assert_no_unexpected_errors([gateway.log], ())
 
 
 @pytest.fixture
@@ -403,6 +412,32 @@ async def test_clients_that_are_nobody_fill_no_memory_and_are_not_waited_for(sta
         assert (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 408 ")
         writer.close()
     await connection.close()
+
+
+async def test_a_topic_that_takes_no_message_as_large_as_a_webhook_is_told_before_the_first_one(
+    start: Start, broker: Broker
+) -> None:
+    """Else the large ones alone would be answered 503, for as long as their provider sends them."""
+    topic = "webhooks.stripe.dispute"
+    admin = AdminClient({"bootstrap.servers": broker.servers})
+    limit = _limit(topic, "1000000")
+    admin.incremental_alter_configs([limit])[limit].result(30)
+    gateway = start()
+    told = gateway.await_ready(503)
+    while "starting" in told:
+        told = gateway.await_ready(503)
+    assert f"{topic} (1000000 bytes): raise max.message.bytes" in told
+    deploy(admin, list(load_topics(DECLARED).values()))
+    gateway.await_ready()
+    connection = await Connection.open(gateway.port)
+    body = event(1, filling="".join(secrets.token_hex(1_000) for _ in range(500)))
+    assert (await connection.post(body)).status == 202
+    await connection.close()
+
+
+def _limit(topic: str, size: str) -> ConfigResource:
+    entry = ConfigEntry("max.message.bytes", size, incremental_operation=AlterConfigOpType.SET)
+    return ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(gateway: Gateway, engines: Engines) -> None:

@@ -17,7 +17,14 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported without saying so
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported without saying so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 from tidegate.payments.v1.validation_failure_pb2 import ValidationFailure
 from tidegate.stripe.v1.charge_pb2 import ChargeWebhook
@@ -91,6 +98,12 @@ class World:
         )
         outputs = (self.topics.normalized, self.topics.failures)
         self._reader.assign([TopicPartition(topic, part, 0) for topic in outputs for part in range(_PARTITIONS)])
+
+    def limit(self, topic: str, size: str) -> None:
+        """Let a topic take messages of so many bytes."""
+        entry = ConfigEntry("max.message.bytes", size, incremental_operation=AlterConfigOpType.SET)
+        changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self._admin.incremental_alter_configs([changed])[changed].result(_SECONDS)
 
     def send(
         self, number: int, merchant_id: str = "m1", headers: Mapping[str, str] | None = None, **charge: Any
@@ -273,6 +286,16 @@ def test_it_waits_for_its_topics_and_says_so(world: World) -> None:
     world.read_until(lambda seen: bool(seen.events))
 
 
+def test_it_waits_while_a_topic_takes_no_message_as_large_as_its_own(world: World) -> None:
+    """One that the broker refuses would else be done again and again, and hold up all behind it."""
+    world.create_topics()
+    world.limit(world.topics.normalized, "100000")
+    process = world.start("n1")
+    process.wait_for_readiness(503, f"{world.topics.normalized} (100000 bytes): raise max.message.bytes")
+    world.limit(world.topics.normalized, "1048576")
+    process.wait_for_readiness(200)
+
+
 def test_it_waits_for_kafka_and_stops_when_told(world: World) -> None:
     process = world.start("n1", TIDEGATE_KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{_free_port()}")
     process.wait_for_readiness(503, "Kafka is unavailable")
@@ -319,7 +342,8 @@ def test_neither_a_long_header_nor_a_large_event_stops_the_stream(world: World) 
     assert "broker.unavailable" not in process.events()
 
 
-def test_a_flood_is_stopped_held_and_resumed(world: World) -> None:
+def test_a_flood_is_stopped_held_and_resumed(world: World, expected_errors: set[str]) -> None:
+    expected_errors |= {"flood.stopped", "process.failed"}
     world.create_topics()
     for number in range(50):
         world.send(number)

@@ -89,7 +89,8 @@ async def stage(
             surroundings.stop_all()
 
 
-async def test_events_become_decisions_and_failures_are_kept(stage: Stage) -> None:
+async def test_events_become_decisions_and_failures_are_kept(stage: Stage, expected_errors: set[str]) -> None:
+    expected_errors.add("message.poison")
     process = await stage.start()
     stage.set.publish_events(stage.events(30), {"traceparent": TRACEPARENT})
     stage.set.publish_failures([failure(stage.name("bad")), failure(stage.name("bad"))])
@@ -258,7 +259,8 @@ async def test_a_process_that_starts_before_its_neighbours_says_what_it_waits_fo
     assert process.stop() == 0
 
 
-async def test_a_flood_of_unreadable_messages_stops_reading_loudly(stage: Stage) -> None:
+async def test_a_flood_of_unreadable_messages_stops_reading_loudly(stage: Stage, expected_errors: set[str]) -> None:
+    expected_errors |= {"message.poison", "flood.stopped"}
     process = await stage.start(poison_limit="5", poison_window="50")
     for _ in range(20):
         stage.set.publish_raw(stage.set.topics.failures, b"no frame")
