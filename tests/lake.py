@@ -12,6 +12,7 @@ from trino.dbapi import connect
 
 from mlops.pipelines.lib.catalog import open_catalog
 from mlops.pipelines.settings import LakeSettings
+from stack.engines.trino import CATALOG, DASHBOARDS_USER, READ_ONLY_CATALOG
 from stack.environment import lake_addresses
 from stack.home import Home
 from stack.program import Context
@@ -55,9 +56,10 @@ class Lake:
         return open_catalog(self.settings())
 
     def query(self, statement: str, user: str = "tidegate") -> list[Sequence[Any]]:
-        """The rows that Trino answers this user, in its catalog `lake`; raises what Trino refuses it with."""
+        """The rows that Trino answers this user, in the catalog that it has; raises what Trino refuses it with."""
         address = urlsplit(self.environment()["TIDEGATE_TRINO_URL"])
-        where = {"host": address.hostname, "port": address.port, "user": user, "catalog": "lake"}
+        catalog = READ_ONLY_CATALOG if user == DASHBOARDS_USER else CATALOG
+        where = {"host": address.hostname, "port": address.port, "user": user, "catalog": catalog}
         with connect(**where, request_timeout=_QUERY_SECONDS) as connection:  # type: ignore[no-untyped-call]
             cursor = connection.cursor()
             cursor.execute(statement)

@@ -74,7 +74,7 @@ class Settings:
         secure = parts.scheme == "https"
         user = quote(self.trino_user, safe="") + (":XXXXXXXXXX" if self.trino_password else "")
         port = parts.port or (443 if secure else 8080)
-        return f"trino://{user}@{parts.hostname}:{port}/lake" + ("?http_scheme=https" if secure else "")
+        return f"trino://{user}@{parts.hostname}:{port}/lake_read_only" + ("?http_scheme=https" if secure else "")
 
 
 class PublishError(Exception):

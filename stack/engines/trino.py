@@ -19,8 +19,10 @@ from stack.processes import Launch
 from stack.program import Context, Kind, NotReadyError, Program
 from stack.tuning import TRINO, TRINO_CATALOG, TRINO_JAVA
 
+CATALOG = "lake"
 USER = "tidegate"  # ingest, dbt, maintenance: may do all
 DASHBOARDS_USER = "dashboards"  # reads gold and marts, and nothing else
+READ_ONLY_CATALOG = "lake_read_only"  # the same tables, for those who read: the rules of files know no table procedures
 RULES = REPOSITORY_ROOT / "deploy" / "compose" / "trino" / "rules.json"
 
 _SERVER = "io.trino:trino-server-core:476:tar.gz"
@@ -67,6 +69,11 @@ def catalog_properties(context: Context) -> str:
     return _properties({**TRINO_CATALOG, **own})
 
 
+def read_only_properties(catalog: str) -> str:
+    """The same catalog once more, by which nothing can be changed, whatever a rule allows."""
+    return f"{catalog}iceberg.security=READ_ONLY\n"
+
+
 def access_properties() -> str:
     """Who may do what: by the same file of rules as in compose.yaml."""
     return _properties({"access-control.name": "file", "security.config-file": str(RULES)})
@@ -93,14 +100,17 @@ def _prepare(context: Context) -> None:
     # One file that Trino cannot use keeps the whole server from starting: what lies there is what is written here.
     for other in (folder / "catalog").glob("*.properties"):
         other.unlink()
-    (folder / "catalog" / "lake.properties").write_text(catalog_properties(context), encoding="utf-8")
+    lake = catalog_properties(context)
+    for name, properties in ((CATALOG, lake), (READ_ONLY_CATALOG, read_only_properties(lake))):
+        (folder / "catalog" / f"{name}.properties").write_text(properties, encoding="utf-8")
     forget_new_cache(context, "trino")  # of a run that ended otherwise than by a stop: it may never have started
 
 
 def _launch(context: Context) -> Launch:
     properties = [f"-Dconfig={_folder(context) / 'config.properties'}"]
     argv = java_command(context, "trino", TRINO_JAVA, _main(), properties=properties)
-    configuration = server_properties(context) + catalog_properties(context) + RULES.read_text(encoding="utf-8")
+    lake, rules = catalog_properties(context), RULES.read_text(encoding="utf-8")
+    configuration = server_properties(context) + lake + read_only_properties(lake) + rules
     return Launch(argv, _folder(context), s3_environment(context), configuration=configuration)
 
 
@@ -147,8 +157,13 @@ def _links(context: Context) -> Mapping[str, str]:
     return {"SQL": f"{url(context)} (catalog lake, user {USER})"}
 
 
+def server_folder() -> Path:
+    """Where the server lies unpacked."""
+    return unpacked_path(_SERVER) / "trino-server-core-476"
+
+
 def _main() -> Sequence[str]:
-    libraries = sorted((unpacked_path(_SERVER) / "trino-server-core-476" / "lib").glob("*.jar"))
+    libraries = sorted((server_folder() / "lib").glob("*.jar"))
     return ["-cp", os.pathsep.join(map(str, libraries)), "io.trino.server.TrinoServer"]
 
 

@@ -16,7 +16,7 @@ from mlops.pipelines.settings import LakeSettings
 from services.runtime.settings import TidegateSettings
 from stack import deploy, tuning
 from stack.engines import ENGINES, dagster, seaweedfs
-from stack.engines.trino import DASHBOARDS_USER, RULES
+from stack.engines.trino import DASHBOARDS_USER, READ_ONLY_CATALOG, RULES, USER
 from stack.engines.valkey import MEMORY_MIB
 from stack.home import REPOSITORY_ROOT
 from stack.lake import LAKE, PROFILE
@@ -159,6 +159,12 @@ def test_trino_lets_the_same_users_do_the_same() -> None:
     assert told["security.config-file"] == f"{mounted[folder]}/{RULES.name}"
 
 
+def test_trino_is_asked_for_its_health_by_one_who_may_ask() -> None:
+    """The container's own user is none of those that the rules know."""
+    words = SERVICES["trino"]["healthcheck"]["test"]
+    assert words[words.index("--user") + 1] == USER
+
+
 def test_trinos_catalog_differs_in_how_it_is_entered_alone() -> None:
     catalog = properties("catalog/lake.properties")
     signed = {name for name in tuning.TRINO_CATALOG if "sigv4" in name or "signing" in name}
@@ -168,6 +174,7 @@ def test_trinos_catalog_differs_in_how_it_is_entered_alone() -> None:
     assert catalog["iceberg.rest-catalog.uri"] == ingest["TIDEGATE_CATALOG_URL"]
     assert catalog["iceberg.rest-catalog.warehouse"] == ingest["TIDEGATE_CATALOG_WAREHOUSE"] == polaris.CATALOG
     assert catalog["iceberg.rest-catalog.oauth2.scope"] == ingest["TIDEGATE_CATALOG_SCOPE"]
+    assert properties(f"catalog/{READ_ONLY_CATALOG}.properties") == {**catalog, "iceberg.security": "READ_ONLY"}
 
 
 def test_the_rules_know_those_who_ask_trino_and_nobody_else() -> None:
@@ -178,8 +185,10 @@ def test_the_rules_know_those_who_ask_trino_and_nobody_else() -> None:
     assert [rule for section in sections.values() for rule in section if "user" not in rule] == sections[
         "impersonation"
     ]
-    reads = [rule for rule in sections["tables"] if rule["user"] == DASHBOARDS_USER]
-    assert [(rule["schema"], rule["privileges"]) for rule in reads] == [("gold|marts", ["SELECT"])]
+    (catalog,) = [rule for rule in sections["catalogs"] if rule["user"] == DASHBOARDS_USER]
+    assert (catalog["catalog"], catalog["allow"]) == (READ_ONLY_CATALOG, "read-only")
+    (tables,) = [rule for rule in sections["tables"] if rule["user"] == DASHBOARDS_USER]
+    assert (tables["catalog"], tables["schema"], tables["privileges"]) == (READ_ONLY_CATALOG, "gold|marts", ["SELECT"])
 
 
 def test_dagster_has_the_same_settings() -> None:

@@ -10,6 +10,8 @@ import iso4217
 import pytest
 import yaml
 
+from stack.engines.trino import READ_ONLY_CATALOG
+
 FOLDER = Path("deploy/superset/dashboards")
 MODELS = Path("dbt/models")
 # Functions and words of SQL that metrics are written in.
@@ -75,6 +77,12 @@ def test_every_id_is_given_once() -> None:
 def test_every_chart_is_on_a_dashboard_and_every_dashboard_has_its_charts() -> None:
     shown = [uuid for dashboard in DASHBOARDS.values() for uuid in charts_on(dashboard)]
     assert sorted(shown) == sorted(chart["uuid"] for chart in CHARTS.values())
+
+
+def test_dashboards_ask_by_the_catalog_that_changes_nothing() -> None:
+    assert {dataset["catalog"] for dataset in DATASETS.values()} == {READ_ONLY_CATALOG}
+    assert read(FOLDER / "databases" / "lake.yaml")["sqlalchemy_uri"].endswith(f"/{READ_ONLY_CATALOG}")
+    assert not [name for name, dataset in DATASETS.items() if re.search(r"\blake\.", dataset["sql"])]
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -35,7 +35,7 @@ def test_the_bundle_holds_the_address_of_the_lake_and_no_password(tmp_path: Path
     settings = Settings.from_environment({**ADDRESSES, "TIDEGATE_DASHBOARDS_PASSWORD": "hidden"})
     with zipfile.ZipFile(io.BytesIO(bundle(tmp_path, settings.trino_uri))) as made:
         text = made.read(f"{ROOT}/{DATABASE}").decode()
-    assert yaml.safe_load(text)["sqlalchemy_uri"] == "trino://dashboards:XXXXXXXXXX@trino:8080/lake"
+    assert yaml.safe_load(text)["sqlalchemy_uri"] == "trino://dashboards:XXXXXXXXXX@trino:8080/lake_read_only"
     assert "hidden" not in text
 
 
@@ -48,7 +48,7 @@ def test_superset_never_asks_trino_as_the_user_that_dbt_runs_as() -> None:
 
 def test_trino_behind_tls_is_asked_over_tls() -> None:
     settings = Settings.from_environment({**ADDRESSES, "TIDEGATE_TRINO_URL": "https://trino.example"})
-    assert settings.trino_uri == "trino://dashboards@trino.example:443/lake?http_scheme=https"
+    assert settings.trino_uri == "trino://dashboards@trino.example:443/lake_read_only?http_scheme=https"
 
 
 def test_what_is_not_set_is_named() -> None:

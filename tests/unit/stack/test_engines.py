@@ -150,8 +150,11 @@ def test_no_catalog_but_the_lakes_can_keep_trino_from_starting(context: Context)
     folder.mkdir(parents=True)
     (folder / "other.properties").write_text("connector.name=unknown")
     trino.ENGINE.prepare(context)
-    assert [file.name for file in folder.iterdir()] == ["lake.properties"]
-    assert (folder / "lake.properties").read_text() == trino.catalog_properties(context)
+    assert {file.name for file in folder.iterdir()} == {"lake.properties", "lake_read_only.properties"}
+    lake = trino.catalog_properties(context)
+    assert (folder / "lake.properties").read_text() == lake
+    read_only = settings((folder / "lake_read_only.properties").read_text())
+    assert read_only == {**settings(lake), "iceberg.security": "READ_ONLY"}
 
 
 def test_trino_starts_with_rules_and_anew_when_they_change(
