@@ -1,13 +1,12 @@
 """Reads entities off the online store for a call: one round trip, one deadline, and nothing while the store is away."""
 
 import asyncio
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import hiredis
-from redis.asyncio import Connection, ConnectionPool
+from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NotConnectedError
@@ -21,6 +20,7 @@ from tidegate.inference.v1.payment_context_pb2 import (
 from mlops.features.catalog import VIEW_OF
 from mlops.features.online import STORED_FIELDS, rebuilding_key, stored
 from mlops.features.online_layout import PROJECT, LayoutError, hash_key
+from services.inference.adapters.store_connection import StoreConnection
 from services.inference.breaker import Breaker
 from services.inference.features import EntityKey, Found
 from services.runtime.metrics import counter, gauge, histogram
@@ -51,7 +51,7 @@ class OnlineStore:
         self._maker: ConnectionPool = ConnectionPool.from_url(
             url, protocol=_RESP2, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 0)
         )
-        self._idle: list[Connection] = []
+        self._idle: list[StoreConnection] = []
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._breaker = breaker
         self._timeout_seconds = timeout_seconds
@@ -130,27 +130,26 @@ class OnlineStore:
     async def _replies(self, commands: bytes, count: int) -> list[Any]:
         async with self._places:
             was_idle = bool(self._idle)
-            connection = self._idle.pop() if was_idle else self._new()
+            connection = self._idle.pop() if was_idle else await self._connected()
             try:
-                replies = await _exchange(connection, commands, count)
+                replies = await connection.ask(commands, count)
             except NotConnectedError:
                 if not was_idle:
                     raise
                 # It was closed while nobody used it, as when the store restarts; then so were the others.
                 await self._forget_idle()
-                connection = self._new()
-                replies = await _exchange(connection, commands, count)
+                connection = await self._connected()
+                replies = await connection.ask(commands, count)
             self._idle.append(connection)
             return replies
 
-    def _new(self) -> Connection:
-        made: Connection = self._maker.make_connection()  # type: ignore[no-untyped-call]
-        return made
+    async def _connected(self) -> StoreConnection:
+        return await StoreConnection.over(self._maker.make_connection())  # type: ignore[no-untyped-call]
 
     async def _forget_idle(self) -> None:
         idle, self._idle = self._idle, []
         for connection in idle:
-            await connection.disconnect(nowait=True)
+            await connection.close()
 
     def _failed(self, error: str) -> None:
         if self._breaker.failed():
@@ -177,13 +176,3 @@ class OnlineStore:
 def _packed(words: tuple[bytes, ...]) -> bytes:
     packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub knows commands of one word
     return packed
-
-
-async def _exchange(connection: Connection, commands: bytes, count: int) -> list[Any]:
-    """Send, and take as many replies; whatever goes wrong leaves no connection with replies to come."""
-    try:
-        await connection.send_packed_command(commands, check_health=False)
-        return [await connection.read_response(timeout=math.inf) for _ in range(count)]
-    except BaseException:
-        await connection.disconnect(nowait=True)
-        raise
