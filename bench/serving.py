@@ -185,7 +185,15 @@ def _write_features(url: str, payment: PaymentContext) -> None:
     held: dict[Entity, Stored] = dict.fromkeys(Entity, NOTHING)
     for days in range(_EARLIER_PAYMENTS, 0, -1):
         at_us = last.occurred_at_us - days * _DAY_US
-        fact = replace(last, event_id=f"e{days}", payment_id=f"p{days}", occurred_at_us=at_us, arrived_at_us=at_us)
+        # By its attempt's object too: forty events about one attempt would be a past of one.
+        fact = replace(
+            last,
+            event_id=f"e{days}",
+            payment_id=f"p{days}",
+            attempt_id=f"ch_{days}",
+            occurred_at_us=at_us,
+            arrived_at_us=at_us,
+        )
         held = {entity: advanced(stored, entity, fact) for entity, stored in held.items()}
     with Redis.from_url(url) as redis:
         for entity, key in entity_keys(last).items():
