@@ -34,7 +34,7 @@ from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedEr
 from mlops.pipelines.lib.left_behind import left_behind
 from mlops.pipelines.lib.maintenance import maintain
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
-from mlops.pipelines.lib.predictions import ingest_predictions
+from mlops.pipelines.lib.predictions import ingest_predictions, prediction_table
 from mlops.pipelines.lib.reconciliation import reconcile
 from mlops.pipelines.lib.rejected_share import share_of_day
 from mlops.pipelines.lib.row_counts import compared
@@ -683,6 +683,16 @@ def test_a_topic_that_was_made_anew_is_not_taken_for_the_old_one(
     other = make_topic("inference.predictions")
     with pytest.raises(TopicShortenedError, match="adopt predictions"):
         ingest_predictions(into, kafka, other)
+
+
+def test_a_partition_that_is_there_no_more_is_not_passed_over(
+    engines: Engines, make_topic: MakeTopic, lake: Lake, into: Ingest
+) -> None:
+    lake.empty()
+    with prediction_table(into.catalog).transaction() as transaction:
+        transaction.set_properties({"tidegate.offset.9": "4"})
+    with pytest.raises(TopicShortenedError, match="partition 9: the next offset to read is 4"):
+        ingest_predictions(into, {"bootstrap.servers": engines.kafka_bootstrap_servers}, make_topic("predictions"))
 
 
 def prediction(number: int) -> bytes:

@@ -32,7 +32,7 @@ from mlops.pipelines.lib import reconciliation, truth
 from mlops.pipelines.lib.ingest import lake_of
 from mlops.pipelines.lib.load import load_events
 from mlops.pipelines.lib.mart_totals import mart_totals
-from mlops.pipelines.lib.places import places
+from mlops.pipelines.lib.places import DBT_PROJECT, places
 from mlops.pipelines.lib.predictions import ingest_predictions, prediction_table
 from mlops.registry.ports import CHAMPION
 from mlops.registry.store import Registry
@@ -123,7 +123,9 @@ def test_bad_rows_are_set_aside_by_rule_and_the_rest_reaches_bronze(loop: Loop) 
 
 
 def test_totals_are_the_same_in_truth_postgresql_gold_and_mart(loop: Loop) -> None:
-    assert failures(loop.run(GOLD)) == {}
+    run = loop.run(GOLD)
+    assert failures(run) == {}
+    assert list(DBT_PROJECT.glob(f"target/*-{run.run_id[:7]}-*")) == [], "megabytes, at each run"
     settings = loop.lake.settings(loop.database.name)
     gold = reconciliation.of_gold(settings)
     stored = reconciliation.of_postgresql(settings.postgresql(), gold.until, gold.unseen)
@@ -133,6 +135,18 @@ def test_totals_are_the_same_in_truth_postgresql_gold_and_mart(loop: Loop) -> No
     assert all(sum(expected[key] for key in expected if key[1] == figure) > 0 for figure in truth.FIGURES)
     told = {"PostgreSQL": truth.totals_of_rows(stored), "gold": truth.totals_of_rows(gold.totals)}
     assert truth.disagreements(expected, {**told, "mart": mart_totals(settings)}) == []
+
+
+def test_what_checks_have_found_to_hold_they_do_not_compare_again(loop: Loop) -> None:
+    run = loop.run(dg.AssetSelection.assets(["bronze", "payment_events"], ["gold", "fct_payments"]))
+    assert failures(run) == {}
+    compared = {
+        check.check_name: str(check.metadata["compared"].value)
+        for check in run.get_asset_check_evaluations()
+        if "compared" in check.metadata
+    }
+    assert compared.keys() == {"rows_agree", "money_agrees"}
+    assert all(told.startswith("what came behind ") for told in compared.values())
 
 
 def test_features_are_of_what_was_kept_and_fill_the_online_store(loop: Loop) -> None:

@@ -1,5 +1,6 @@
 """Every model of the dbt project as an asset, every test as a check; built in one go, in dbt's own order."""
 
+import shutil
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -37,11 +38,15 @@ def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[A
         # Before dbt begins: silver has it all afterwards, whatever is ingested meanwhile.
         reach = reach_of(EVENTS.path[-1], lake_settings()) if EVENTS in context.selected_asset_keys else None
         build = dbt.cli(_BUILD, context=context, raise_on_error=False)
-        for event in build.stream():
-            yield event if reach is None else _with_reach(event, context, reach)
-        if build.process.wait():
-            found = found_in(_results(build))
-            raise dg.Failure(f"dbt build: {found}", allow_retries=found.is_away)
+        try:
+            for event in build.stream():
+                yield event if reach is None else _with_reach(event, context, reach)
+            if build.process.wait():
+                found = found_in(_results(build))
+                raise dg.Failure(f"dbt build: {found}", allow_retries=found.is_away)
+        finally:
+            # Each invocation has a folder of its own, with a manifest of megabytes.
+            shutil.rmtree(build.target_path, ignore_errors=True)
 
 
 def _with_reach(event: Any, context: dg.AssetExecutionContext, reach: Reach) -> Any:

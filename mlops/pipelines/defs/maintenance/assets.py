@@ -1,7 +1,8 @@
 """One asset for each table that ingest writes and one for all that dbt builds, with what was found and left."""
 
+import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -79,7 +80,25 @@ def _told(found: Sequence["Maintained"]) -> dict[str, Any]:
     return {"tables": len(found), "each": dg.MetadataValue.md(each or "none"), **totals}
 
 
-MAINTENANCE: Final = [*map(_maintained, TABLES), built_by_dbt]
+@dg.asset(
+    key=["maintenance", "runs"],
+    group_name="maintenance",
+    kinds={"postgres"},
+    retry_policy=AGAIN,
+    pool="runs",
+    freshness_policy=_FRESH,
+    description="Runs that were over a month ago forgotten, with their events and what they said.",
+)
+@only_neighbours_again()
+def runs(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """The oldest first."""
+    from mlops.pipelines.lib.old_runs import KEEP, forget_runs
+
+    now = datetime.fromtimestamp(time.time_ns() / 1e9, UTC)
+    return dg.MaterializeResult(metadata={"forgotten": forget_runs(context.instance, now - KEEP)})
+
+
+MAINTENANCE: Final = [*map(_maintained, TABLES), built_by_dbt, runs]
 MAINTAIN: Final = dg.define_asset_job(
     "maintain",
     dg.AssetSelection.groups("maintenance"),
