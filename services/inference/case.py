@@ -10,6 +10,8 @@ from tidegate.inference.v1.payment_context_pb2 import PaymentContext
 from tidegate.inference.v1.retry_service_pb2 import RETRY_ACTION_DO_NOT_RETRY
 from tidegate.payments.v1.unified_payment_event_pb2 import DeclineClass
 
+from mlops.features.payment import context_features
+from mlops.features.transform import Values
 from services.inference.declines import Declines
 from services.inference.features import NOT_READ, Features
 from services.inference.networks import Network, Networks, network_code
@@ -23,6 +25,23 @@ _NOT_FAILED = Prohibition(
 )
 _NANOS_A_SECOND = 1_000_000_000
 _READINGS_KEPT = 8192
+
+
+class Shown:
+    """What a payment shows by itself, as features: made once, when the first model asks; rules never do."""
+
+    __slots__ = ("_payment", "_values")
+
+    def __init__(self, payment: PaymentContext) -> None:
+        self._payment = payment
+        self._values: Values | None = None
+
+    @property
+    def values(self) -> Values:
+        """Not to be changed: every model that is asked about the payment reads the same."""
+        if self._values is None:
+            self._values = context_features(self._payment)
+        return self._values
 
 
 class Case(NamedTuple):
@@ -45,6 +64,7 @@ class Case(NamedTuple):
     attempts_s: tuple[int, ...]
     card_attempts_s: tuple[int, ...]
     limits: Limits
+    shown: Shown
     # What the online store knows of its customer, card and merchant.
     features: Features = NOT_READ
 
@@ -117,6 +137,7 @@ class CaseReader:
             attempts_s,
             card_attempts_s,
             self._limits,
+            Shown(payment),
             features,
         )
 

@@ -16,7 +16,7 @@ from tidegate.inference.v1.payment_context_pb2 import (
 from mlops.features.catalog import FEATURES, VIEWS, Entity
 from mlops.features.currencies import ABOUT_USD_1000
 from mlops.features.online import ViewVector
-from mlops.features.payment import OWN_FEATURES, context_features
+from mlops.features.payment import OWN_FEATURES
 from services.inference.case import Case
 
 OWN_VIEW: Final = "payment"
@@ -89,7 +89,7 @@ class Inputs:
 
     def row(self, case: Case) -> list[float]:
         """The values; NaN where there is none."""
-        values: dict[str, float | None] = context_features(case.payment)
+        values = dict(case.shown.values)
         for entity in self._entities:
             values |= _vectors(case)[entity].values
         return [math.nan if (value := values[name]) is None else value for name in self._names]
@@ -106,7 +106,7 @@ class Inputs:
 
     def _tell_exceptions(self, uses: Sequence[FeatureUse], case: Case) -> None:
         """Of what is missing or stale."""
-        shown = context_features(case.payment)
+        shown = case.shown.values
         for column, name in self._own:
             if shown[name] is None:
                 _tell_missing(uses[column])

@@ -13,7 +13,6 @@ from tidegate.inference.v1.retry_service_pb2 import (
     RecommendStrategyResponse,
 )
 
-from mlops.features.payment import context_features
 from mlops.registry.retry.inputs import DECLINE, FEATURES, MOMENT, OWN, Situation, situation
 from mlops.registry.retry.policy import Policy, Rules
 from services.inference.case import Case
@@ -43,7 +42,7 @@ class RetryInputs(Inputs):
         vectors = case.features.vectors or {}
         stored = {name: value for vector in vectors.values() for name, value in vector.values.items()}
         attempts_s = sorted({at for at in case.attempts_s if at <= case.occurred_s})
-        return situation(_classified(case), attempts_s, context_features(case.payment), stored)
+        return situation(_classified(case), attempts_s, case.shown.values, stored)
 
 
 def _classified(case: Case) -> PaymentContext:
