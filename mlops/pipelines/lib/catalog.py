@@ -24,21 +24,25 @@ def told_of_lake() -> Iterator[None]:
     try:
         yield
     except (RequestException, RESTError, OSError) as error:
-        first_line = str(error).strip().partition("\n")[0][:300]
         raise LakeUnavailableError(
-            f"the lake's catalog or object store failed ({type(error).__name__}: {first_line}): `make status` tells "
+            f"the lake's catalog or object store failed ({_reason(error)}): `make status` tells "
             "whether they run; what was committed stays, and the next run goes on behind it"
         ) from error
 
 
+def _reason(error: Exception) -> str:
+    first_line = str(error).strip().partition("\n")[0][:300]
+    return f"{type(error).__name__}: {first_line}"
+
+
 def open_catalog(settings: LakeSettings) -> Catalog:
-    """The catalog, asked once. LakeUnavailableError where it does not answer."""
+    """The catalog, asked once. LakeUnavailableError where it does not answer, or refuses."""
     try:
         return load_catalog(CATALOG, **catalog_properties(settings))
     except (RequestException, RESTError) as error:
         raise LakeUnavailableError(
-            f"the Iceberg catalog does not answer at {settings.catalog_url} ({type(error).__name__}): `make status` "
-            "tells whether it runs, TIDEGATE_CATALOG_URL says where it is looked for"
+            f"the Iceberg catalog at {settings.catalog_url} does not answer, or refuses ({_reason(error)}): "
+            "`make status` tells whether it runs, TIDEGATE_CATALOG_URL where it is looked for, TIDEGATE_CATALOG_CREDENTIAL as whom"
         ) from error
 
 
