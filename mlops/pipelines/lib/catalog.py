@@ -42,7 +42,8 @@ def open_catalog(settings: LakeSettings) -> Catalog:
     except (RequestException, RESTError) as error:
         raise LakeUnavailableError(
             f"the Iceberg catalog at {settings.catalog_url} does not answer, or refuses ({_reason(error)}): "
-            "`make status` tells whether it runs, TIDEGATE_CATALOG_URL where it is looked for, TIDEGATE_CATALOG_CREDENTIAL as whom"
+            "`make status` tells whether it runs, TIDEGATE_CATALOG_URL where it is looked for, and "
+            "TIDEGATE_CATALOG_CREDENTIAL as whom"
         ) from error
 
 
