@@ -165,7 +165,7 @@ TRINO_CATALOG: Mapping[str, str] = MappingProxyType(
 )
 
 # Two runs at a time, and of each kind of work that must not meet itself one: a machine's worth. A run whose process is
-# gone is found within ten seconds, one that does not begin after a minute, one that hangs after six hours: marked as
+# gone is found within ten seconds, one that does not begin after two minutes, one that hangs after six hours: marked as
 # failed and taken up from the step it had come to, twice at most.
 DAGSTER: Mapping[str, Any] = MappingProxyType(
     {
@@ -174,7 +174,7 @@ DAGSTER: Mapping[str, Any] = MappingProxyType(
         "run_launcher": {"module": "mlops.pipelines.lib.launcher", "class": "ProcessRunLauncher"},
         "run_monitoring": {
             "enabled": True,
-            "start_timeout_seconds": 60,
+            "start_timeout_seconds": 120,
             "max_runtime_seconds": 6 * 3600,
             "cancel_timeout_seconds": 60,
             "max_resume_run_attempts": 0,
