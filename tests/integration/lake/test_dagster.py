@@ -20,7 +20,7 @@ from trino.exceptions import TrinoUserError
 
 from mlops.pipelines.lib.launcher import Worker
 from stack.deploy import MIGRATE
-from stack.engines.dagster import DAEMON, LOCATION, PROGRAMS
+from stack.engines.dagster import LOCATION, PROGRAMS
 from stack.home import REPOSITORY_ROOT, Home
 from stack.lake_figures import question, told
 from tests.engines import stack_command, start_more
@@ -167,12 +167,9 @@ def nothing_run(lake: Lake) -> None:
 
 @pytest.fixture(scope="module")
 def dagster(lake: Lake, nothing_run: None, stored: psycopg.Connection) -> Iterator[Dagster]:
-    """Its three processes on the engines of the run; of other contracts than the sensor of contracts saw last."""
-    start_more(lake.engines.home, *(name for name in NAMES if name != DAEMON.name))
-    dagster = Dagster(lake)
-    dagster.set_cursor("contract_change", "those of before")
+    """Its three processes on the engines of the run."""
     start_more(lake.engines.home, *NAMES)
-    yield dagster
+    yield Dagster(lake)
     stack_command(lake.engines.home, "down", *NAMES, timeout=120)
 
 
@@ -188,16 +185,18 @@ def in_bronze(lake: Lake, day: str = "") -> int:
 def test_sensors_start_what_is_due_by_themselves(lake: Lake, dagster: Dagster) -> None:
     ((trained, learn),) = dagster.await_runs("dagster/sensor_name", "drift_alarm")
     assert (learn, dagster.cancel(trained)) == ("learn", "CANCELED")
-    ((changed, after_change),) = dagster.await_runs("dagster/sensor_name", "contract_change")
-    assert (after_change, dagster.cancel(changed)) == ("refresh", "CANCELED")
     ((ingests, refresh),) = dagster.await_runs("dagster/sensor_name", "new_data")
     assert refresh == "refresh"
+    # Only now: new data start no refresh while another waits.
+    dagster.set_cursor("contract_change", "those of before")
     deadline = time.monotonic() + _RUN_SECONDS
     while in_bronze(lake) < 6 and dagster.status(ingests) not in _ENDED and time.monotonic() < deadline:
         time.sleep(1)
     assert in_bronze(lake) == 6, dagster.log(ingests)
     # Of what follows, dbt, other tests tell.
     assert dagster.cancel(ingests) == "CANCELED", dagster.log(ingests)
+    ((changed, after_change),) = dagster.await_runs("dagster/sensor_name", "contract_change")
+    assert (after_change, dagster.cancel(changed)) == ("refresh", "CANCELED")
     assert [run for run in (trained, changed, ingests) if dagster.works(run)] == [], "nothing goes on after it"
 
 

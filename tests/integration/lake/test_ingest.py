@@ -24,6 +24,7 @@ from tidegate.payments.v1.unified_payment_event_pb2 import UnifiedPaymentEvent
 
 from mlops.pipelines.commands import main
 from mlops.pipelines.lib.appended import adopt, backfill_day, forget, ingest_rows
+from mlops.pipelines.lib.catalog import LakeUnavailableError
 from mlops.pipelines.lib.database import Database as Reading
 from mlops.pipelines.lib.database import IngestRunningError
 from mlops.pipelines.lib.feature_export import LakeReader, SnapshotGoneError
@@ -33,6 +34,7 @@ from mlops.pipelines.lib.lake import Lake as Ingest
 from mlops.pipelines.lib.lake import OtherDatabaseError, Step, TooManyRejectedError
 from mlops.pipelines.lib.left_behind import left_behind
 from mlops.pipelines.lib.maintenance import maintain
+from mlops.pipelines.lib.new_rows import newest
 from mlops.pipelines.lib.prediction_log import TopicShortenedError
 from mlops.pipelines.lib.predictions import ingest_predictions, prediction_table
 from mlops.pipelines.lib.reconciliation import reconcile
@@ -283,6 +285,14 @@ def test_what_came_since_is_compared_by_itself(
     assert reach(lake).only_grew_since(since)
     backfill_day(EVENTS, date(2026, 1, 1), into)
     assert not reach(lake).only_grew_since(since), "rows of before are among what came since"
+
+
+def test_who_asks_for_new_rows_waits_for_no_migration(stored: psycopg.Connection, database: Database) -> None:
+    with psycopg.connect(database.url("owner")) as migration:
+        migration.execute("LOCK TABLE tidegate.payment_events")
+        with pytest.raises(LakeUnavailableError, match="lock timeout"):
+            newest(database.url("lake"))
+    assert newest(database.url("lake")).startswith("payment_events=")
 
 
 @pytest.fixture
