@@ -24,7 +24,10 @@ def _skew_row(key: FeatureKey, found: FeatureSkew, thresholds: Thresholds) -> Fe
     if skew is None or race is None:
         state = State.UNKNOWN
     else:
-        state = worst((thresholds.skew.state(skew), thresholds.race.state(race)))
+        ahead = found.share((Kind.AHEAD,)) or 0.0
+        state = worst(
+            (thresholds.skew.state(skew), thresholds.race.state(race), thresholds.ahead.state(ahead)),
+        )
     return FeatureSkewRow(
         model,
         version,
@@ -79,7 +82,7 @@ def _skew_finding(row: FeatureSkewRow) -> str:
     difference = "" if row.largest_difference is None else f", by up to {row.largest_difference:,.6g}"
     return (
         f"{row.state}: {_whose(row)} {row.feature}: {row.missing_online} missing online, {row.missing_offline} missing "
-        f"offline, {row.different} different{difference}, {row.behind} behind, of {row.compared}; "
+        f"offline, {row.different} different{difference}, {row.behind} behind, {row.ahead} ahead, of {row.compared}; "
         f"{', '.join(row.examples)}"
     ).removesuffix("; ")
 

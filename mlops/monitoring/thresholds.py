@@ -78,6 +78,7 @@ class Thresholds(_Rules):
     chance: float = Field(gt=0, lt=1)
     skew: Limits
     race: RaceLimits
+    ahead: Limits
     calibration: CalibrationLimits
 
 

@@ -10,11 +10,13 @@ from tidegate.inference.v1.prediction_logged_pb2 import LoggedFeature, Predictio
 from mlops.features.facts import Outcome
 from mlops.features.payment import context_features
 from mlops.features.windows import DAY_US, SECOND_US
+from mlops.monitoring.predictions import Served
 from mlops.monitoring.report import skew_rows, told_of_skew
 from mlops.monitoring.skew import SKEWED, FeatureSkew, Kind, Reason, Skew
 from mlops.monitoring.thresholds import State, thresholds_of
 from mlops.registry.retry.inputs import DECLINE, situation
 from tests.fakes.feature_messages import as_published
+from tests.fakes.times import NOW
 from tests.unit.mlops.features.histories import START_US, fact, history
 from tests.unit.mlops.monitoring.serving import LAG_US, Platform, arrivals_of, feature
 from workflows.payment_event.questions import payment_context
@@ -232,3 +234,12 @@ def test_many_values_behind_the_stream_are_to_be_watched() -> None:
     assert late
     assert set(late.values()) == {State.ALERT}
     assert THRESHOLDS.race.seconds * SECOND_US == LAG_US
+
+
+@pytest.mark.parametrize(("ahead", "state"), [(5, State.OK), (6, State.WATCH), (10, State.WATCH)])
+def test_where_most_answers_know_more_than_their_event_somebody_should_look(ahead: int, state: State) -> None:
+    found = FeatureSkew(Counter({Kind.AHEAD: ahead, Kind.EQUAL: 10 - ahead}))
+    (row,) = skew_rows({(Served("fraud", "1", NOW.date()), "merchant_stats:total_payments_24h"): found}, THRESHOLDS)
+    assert row.state is state
+    told = told_of_skew([row], 10)
+    assert any(f"{ahead} ahead" in finding for finding in told.findings) is (state is State.WATCH)
