@@ -102,11 +102,11 @@ def _counted(state: MerchantState, fact: PaymentFact, hour: int) -> MerchantStat
 
 
 def _forgetting(state: MerchantState, reached_us: int) -> MerchantState:
-    """Without the hours that no window reaches any more; a day of them at a time, because it costs a pass over all."""
+    """Without the hours that no window reaches any more; a week of them at a time, because it costs a pass over all."""
     if reached_us <= state.watermark_us:
         return state
     counts, horizon = state.counts, reached_us // HOUR_US - HOURS_KEPT
-    if counts.hours[0] <= horizon - _DAY:
+    if counts.hours[0] <= horizon - _WEEK:
         counts = counts.after(horizon)
     return state._replace(watermark_us=reached_us, counts=counts)
 

@@ -226,6 +226,6 @@ def test_a_merchants_state_stays_within_bounds() -> None:
     for each in range(3000):
         state = apply(state, fact(each, at_us=START_US + each * HOUR_US, outcome=Outcome.FAILED, decline_class=1))
     assert isinstance(state, MerchantState)
-    assert len(state.counts.hours) <= 38 * 24
+    assert len(state.counts.hours) <= (37 + 7) * 24
     assert len(state.seen) == MOST_SEEN * 8
     assert features(state, START_US + 2999 * HOUR_US)["merchant_attempts_7d"] == 7 * 24 + 1
