@@ -26,7 +26,7 @@ from services.runtime.serde import TopicSerde
 from stack.home import REPOSITORY_ROOT
 from tests.fakes.schema_ids import FixedSchemaIds
 
-_START_SECONDS = 40.0
+_START_SECONDS = 90.0
 _STOP_SECONDS = 40.0
 
 
