@@ -236,6 +236,9 @@ def _renumbered(dashboard: dict[str, Any]) -> dict[str, Any]:
         chart["meta"]["chartId"] = numbers[chart["meta"]["chartId"]]
     metadata = dashboard["metadata"]
     metadata["chart_configuration"] = {}
+    # What a page keeps of its colours when somebody who may change it looks at it.
+    metadata.pop("color_scheme_domain", None)
+    metadata["shared_label_colors"] = []
     metadata.get("global_chart_configuration", {})["chartsInScope"] = []
     for chosen in metadata.get("native_filter_configuration", []):
         chosen.pop("chartsInScope", None)

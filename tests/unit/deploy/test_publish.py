@@ -92,3 +92,11 @@ def test_charts_are_numbered_the_same_in_every_superset() -> None:
     one, other = kept_stable("dashboards", exported(40), {}), kept_stable("dashboards", exported(7), {})
     assert one == other
     assert one["metadata"]["native_filter_configuration"][0]["scope"]["excluded"] == [2]  # CHART-b
+
+
+def test_that_somebody_looked_at_a_dashboard_changes_no_file() -> None:
+    """Superset keeps colours of a page when one who may change it opens it."""
+    plain: dict[str, Any] = {"position": {}, "metadata": {"shared_label_colors": []}}
+    looked_at = {"color_scheme_domain": ["#1FA8C9"], "shared_label_colors": ["attempts_failed"]}
+    seen = {"position": {}, "metadata": {**plain["metadata"], **looked_at}}
+    assert kept_stable("dashboards", seen, plain) == kept_stable("dashboards", plain, plain)
