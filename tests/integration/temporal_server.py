@@ -25,7 +25,11 @@ async def skipping_time() -> AsyncIterator[WorkflowEnvironment]:
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=str(TEMPORAL),
         dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_extra_args=[
+            part
+            for setting in ("WorkflowTimeSkippingEnabled", "WorkflowPauseEnabled")
+            for part in ("--dynamic-config-value", f"frontend.{setting}=true")
+        ],
         data_converter=PAYLOADS,
         interceptors=[StartInterceptor()],
         runtime=logged_runtime(),

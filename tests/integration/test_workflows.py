@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.runtime import BufferedMetricUpdate, MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import WorkflowEnvironment
@@ -271,6 +272,20 @@ async def test_an_event_whose_workflow_was_terminated_is_decided_when_it_is_deli
         await asyncio.wait_for(temporal.client.get_workflow_handle(start.workflow_id).result(), 30)
         assert await starter.start(start) == "finished"
     assert list(scenario.store.records) == ["stripe:evt_ended"]
+
+
+async def test_a_workflow_that_an_operator_pauses_has_not_ended(temporal: WorkflowEnvironment) -> None:
+    """A status that the SDK cannot name; whoever looks for workflows that ended would stumble over it."""
+    start = start_for_event(succeeded("paused"), Position("t", 0, 1), {})
+    starter = TemporalStarter(temporal.client, "nobody-listens")
+    await starter.start(start)
+    pause = PauseWorkflowExecutionRequest(
+        namespace=temporal.client.namespace, workflow_id=start.workflow_id, request_id="pause", reason="as told"
+    )
+    await temporal.client.workflow_service.pause_workflow_execution(pause)
+    with pytest.raises(ValueError, match="WorkflowExecutionStatus"):
+        await temporal.client.get_workflow_handle(start.workflow_id).describe()
+    assert await starter.status(start.workflow_id) == "running"
 
 
 async def _until_polling(client: Client, task_queue: str) -> None:
