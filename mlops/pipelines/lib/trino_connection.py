@@ -22,7 +22,10 @@ Ask = Callable[[str], list[list[Any]]]
 
 @contextmanager
 def connected(settings: LakeSettings, what_for: str) -> Iterator[Ask]:
-    """One session: what is set within it holds to its end. LakeSettingsError where no address is set, or an open one for a password."""
+    """One session: what is set within it holds to its end.
+
+    LakeSettingsError where no address is set, or an open one for a password.
+    """
     if settings.trino_url is None:
         raise LakeSettingsError(
             f"TIDEGATE_TRINO_URL is not set: {what_for}; start Trino with `make up PROFILE=lake`, or name your own"
