@@ -34,6 +34,7 @@ from mlops.pipelines.lib.load import load_events
 from mlops.pipelines.lib.mart_totals import mart_totals
 from mlops.pipelines.lib.places import DBT_PROJECT, places
 from mlops.pipelines.lib.predictions import ingest_predictions, prediction_table
+from mlops.pipelines.lib.watermark import Reach
 from mlops.registry.ports import CHAMPION
 from mlops.registry.store import Registry
 from mlops.training.candidates import champion_in
@@ -125,6 +126,8 @@ def test_bad_rows_are_set_aside_by_rule_and_the_rest_reaches_bronze(loop: Loop) 
 def test_totals_are_the_same_in_truth_postgresql_gold_and_mart(loop: Loop) -> None:
     run = loop.run(GOLD)
     assert failures(run) == {}
+    reach = Reach.of(loop.lake.catalog().load_table("bronze.payment_events").properties)
+    assert loop.told(["silver", "payment_events"])["made of bronze as of"] == reach.told()
     assert list(DBT_PROJECT.glob(f"target/*-{run.run_id[:7]}-*")) == [], "megabytes, at each run"
     settings = loop.lake.settings(loop.database.name)
     gold = reconciliation.of_gold(settings)
