@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 import grpc
 import structlog
@@ -117,7 +117,7 @@ class CheckedCall:
             if not self._door.is_open:
                 code = "UNAVAILABLE"
                 self._door.turned_away += 1
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "this server is stopping; ask another, or again")
+                await _abort(context, grpc.StatusCode.UNAVAILABLE, "this server is stopping; ask another, or again")
             metadata = _metadata(context)
             faults = _request_faults(request)
             if faults.told:
@@ -125,7 +125,7 @@ class CheckedCall:
                 await self._refuse(context, faults)
             if _deadline_passed(context):
                 code = "DEADLINE_EXCEEDED"
-                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the work began")
+                await _abort(context, grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the work began")
             if self._tracing or _TRACEPARENT in metadata:
                 answer = await self._traced(request, context, metadata)
             else:
@@ -141,10 +141,10 @@ class CheckedCall:
         except ContractViolationError as error:
             rules = _told(error.broken[: contract.MOST_TOLD])
             _log.error("rpc.failed", method=self._method, error="off-contract answer", rules=rules)
-            await context.abort(grpc.StatusCode.INTERNAL, "the answer broke its own contract and was withheld")
+            await _abort(context, grpc.StatusCode.INTERNAL, "the answer broke its own contract and was withheld")
         except Exception as error:  # noqa: BLE001 - the edge: every error becomes a status
             _log.error("rpc.failed", method=self._method, error=type(error).__name__, at=error_frames(error))
-            await context.abort(grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}")
+            await _abort(context, grpc.StatusCode.INTERNAL, f"internal error: {type(error).__name__}")
         finally:
             self._observe(code, self._now() - started)
         return answer
@@ -156,9 +156,8 @@ class CheckedCall:
     async def _refuse(self, context: Any, faults: Findings) -> None:
         _log.warning("rpc.invalid", method=self._method, rules=_told(faults.told), more=faults.more)
         status = refusal_status(faults)
-        await context.abort(
-            grpc.StatusCode.INVALID_ARGUMENT, status.message, ((STATUS_DETAILS, status.SerializeToString()),)
-        )
+        trailing = ((STATUS_DETAILS, status.SerializeToString()),)
+        await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, status.message, trailing)
 
     def _observe(self, code: Code, seconds: float) -> None:
         duration = self._durations.get(code)
@@ -166,6 +165,19 @@ class CheckedCall:
             duration = histogram("tidegate_rpc_duration_seconds").labels(self._method, code)
             self._durations[code] = duration
         duration.observe(seconds)
+
+
+async def _abort(
+    context: "grpc.aio.ServicerContext[Any, Any]",
+    code: grpc.StatusCode,
+    words: str,
+    trailing: tuple[tuple[str, bytes], ...] = (),
+) -> NoReturn:
+    """End a call. One that is over before it can be told why, by its deadline or its client, counts as cancelled."""
+    try:
+        await context.abort(code, words, trailing)
+    except grpc.aio.InternalError as error:
+        raise asyncio.CancelledError from error
 
 
 class GrpcServer:

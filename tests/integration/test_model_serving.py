@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -120,11 +120,14 @@ class Caller:
 
 
 @asynccontextmanager
-async def serving(folder: Path, mlflow_url: str, redis_url: str, **more: str) -> AsyncIterator[Caller]:
+async def serving(
+    folder: Path, mlflow_url: str, redis_url: str, *, expected_errors: Collection[str] = (), **more: str
+) -> AsyncIterator[Caller]:
     kept = folder / "kept"
     with started(
         folder,
         ca=None,
+        expected_errors=expected_errors,
         TIDEGATE_MLFLOW_URL=mlflow_url,
         TIDEGATE_REDIS_URL=redis_url,
         TIDEGATE_INFERENCE_MODEL_FOLDER=str(kept),
@@ -168,9 +171,10 @@ async def test_a_promotion_under_load_fails_and_mixes_no_answer(shop: Shop, valk
 
 
 async def test_a_broken_artifact_keeps_the_old_version_serving_and_is_told(
-    shop: Shop, valkey: str, tmp_path: Path
+    shop: Shop, valkey: str, tmp_path: Path, expected_errors: set[str]
 ) -> None:
-    async with serving(tmp_path, shop.url, valkey) as caller:
+    expected_errors.add("model.refused")
+    async with serving(tmp_path, shop.url, valkey, expected_errors=expected_errors) as caller:
         await caller.until(by_model)
         await asyncio.to_thread(shop.add, "2", spoilt=True)
         await asyncio.to_thread(shop.promote, "2")

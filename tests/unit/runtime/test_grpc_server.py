@@ -33,6 +33,8 @@ class Context:
 
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     remaining: float | None = None
+    # Whether grpc has ended it by itself, and takes no status any more.
+    over: bool = False
     aborted: tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]] | None = field(default=None)
 
     def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
@@ -47,6 +49,8 @@ class Context:
         self, code: grpc.StatusCode, details: str = "", trailing_metadata: tuple[tuple[str, bytes], ...] = ()
     ) -> None:
         """End the call."""
+        if self.over:
+            raise grpc.aio.InternalError("execute_batch")
         self.aborted = (code, details, trailing_metadata)
         raise grpc.aio.AbortError
 
@@ -151,6 +155,16 @@ async def test_a_call_whose_deadline_has_passed_is_not_worked_on() -> None:
     assert context.aborted is not None
     assert context.aborted[0] is grpc.StatusCode.DEADLINE_EXCEEDED
     assert calls("DEADLINE_EXCEEDED") == before + 1
+
+
+async def test_a_call_that_is_over_before_its_late_deadline_is_told_is_no_error_of_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = calls("DEADLINE_EXCEEDED")
+    with pytest.raises(asyncio.CancelledError):
+        await call(Asked(), VALID, Context(remaining=0, over=True))
+    assert calls("DEADLINE_EXCEEDED") == before + 1
+    assert "rpc.failed" not in "".join(capsys.readouterr())
 
 
 async def test_a_call_that_comes_when_the_door_is_closed_is_turned_away() -> None:
